@@ -1,0 +1,27 @@
+"""The dead-letter queue of Upstash Workflow: see which runs failed and why, and clear them away, sync and async."""
+
+from httpx_retries import Retry
+
+from . import errors
+from ._client import AsyncDLQClient, AsyncFailedRuns, DLQClient, FailedRuns
+from ._filters import RunFilters
+from ._operations import Page
+from ._run import FailedRun, Failure, FailureFunction, FailureFunctionState
+from ._version import __version__
+from .errors import *  # noqa: F403
+
+__all__ = [
+    "AsyncDLQClient",
+    "AsyncFailedRuns",
+    "DLQClient",
+    "FailedRun",
+    "FailedRuns",
+    "Failure",
+    "FailureFunction",
+    "FailureFunctionState",
+    "Page",
+    "Retry",
+    "RunFilters",
+    "__version__",
+    *errors.__all__,
+]

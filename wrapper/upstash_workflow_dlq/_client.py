@@ -1,0 +1,344 @@
+"""The two clients: drivers of a few lines around the same flows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Generic, Literal, Self, TypeVar, Unpack
+
+import httpx
+from httpx_retries import Retry
+from upstash_workflow_rest import AuthenticatedClient
+
+from ._calls import Answer, Call, Flow
+from ._config import HIDDEN, Config, environment_proxy
+from ._filters import RunFilters
+from ._operations import MAX_PAGE_SIZE, Listing, Page, PageWalk, count_runs, delete_run, get_run
+from ._run import FailedRun
+from ._transport import DEFAULT_RETRY, AsyncEdge, SafeRetryTransport, SyncEdge, logger, tls_context, with_retries
+from ._version import __version__
+from .errors import ConfigurationError, TransportError
+
+HEADERS = {"User-Agent": f"upstash-workflow-dlq/{__version__}"}
+
+T = TypeVar("T")
+TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
+
+
+class _Client(Generic[TransportT]):
+    """What both clients share: settings in, requests out, answers back."""
+
+    _transport: SyncEdge | AsyncEdge | SafeRetryTransport
+    _http: httpx.Client | httpx.AsyncClient
+
+    def __init__(
+        self,
+        token: str | None = None,
+        *,
+        base_url: str | None = None,
+        region: str | None = None,
+        auth: Literal["header", "query"] = "header",
+        timeout: float | httpx.Timeout | None = 30.0,
+        retry: Retry | None = DEFAULT_RETRY,
+        transport: TransportT | None = None,
+        allow_insecure: bool = False,
+    ) -> None:
+        """Read what is not given from the environment; nothing is sent.
+
+        Raises `ConfigurationError` where that yields no token, or a base URL that would expose it.
+
+        Args:
+            token: QStash token; else `{REGION}_QSTASH_TOKEN`, `QSTASH_TOKEN`.
+            base_url: else `{REGION}_QSTASH_URL` or the region's own URL, `QSTASH_URL`, the vendor's default.
+            region: "us-east-1" or "eu-central-1", since each has its own queue; else `QSTASH_REGION`.
+            auth: "query" sends the token as `qstash_token` instead of in the header.
+            timeout: seconds for each of connecting, sending and receiving; None waits for ever.
+            retry: rules of httpx-retries; None switches retries off. `total_timeout` counts seconds from the first try.
+            transport: any httpx transport, for proxies, recorders and tests.
+            allow_insecure: permits plain http to other machines; the token then travels in clear.
+        """
+        self._config = Config.resolve(
+            os.environ, token=token, base_url=base_url, region=region, auth=auth, allow_insecure=allow_insecure
+        )
+        self._timeout = timeout if isinstance(timeout, httpx.Timeout) else httpx.Timeout(timeout)
+        self._connect(transport, retry)
+
+    def _connect(self, transport: TransportT | None, retry: Retry | None) -> None:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._config.base_url!r})"
+
+    @cached_property
+    def low_level(self) -> AuthenticatedClient:
+        """The generated client, set up like this one, for calls the wrapper has no method for.
+
+        It shares this client's connections and retries; the token is added on the way out and not kept in it. A status
+        that the spec does not name raises `upstash_workflow_rest.errors.UnexpectedStatus`.
+        """
+        return AuthenticatedClient(
+            self._config.base_url,
+            HIDDEN,
+            headers=dict(HEADERS),
+            timeout=self._timeout,
+            httpx_args={"transport": self._transport},
+            raise_on_unexpected_status=True,
+        )
+
+    def _request(self, call: Call) -> httpx.Request:
+        return self._http.build_request(**call.kwargs, extensions={"repeatable": call.repeatable})
+
+    def _answer(self, response: httpx.Response) -> Answer:
+        tries = response.extensions.get("retry")
+        answer = Answer(
+            status_code=response.status_code,
+            headers=response.headers,
+            # A server that quotes the token back must not put it into an exception.
+            content=response.content if response.is_success else self._config.credentials.redact(response.content),
+            method=response.request.method,
+            url=str(response.request.url),
+            tries=tries.attempts_made + 1 if tries else 1,
+        )
+        logger.debug("%s %s: HTTP %d, %d bytes", answer.method, answer.url, answer.status_code, len(answer.content))
+        return answer
+
+    @contextmanager
+    def _transport_errors(self, call: Call) -> Iterator[None]:
+        try:
+            yield
+        except httpx.HTTPError as error:
+            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            raise TransportError(f"{call} to {self._config.base_url} got no complete answer: {what}") from error
+
+
+class DLQClient(_Client[httpx.BaseTransport]):
+    """The dead-letter queue of Upstash Workflow. May be shared between threads; close it, or use it in a `with`.
+
+    Methods raise the errors of `upstash_workflow_dlq.errors`; bad arguments are a `ValueError` or `TypeError` before
+    anything is sent.
+    """
+
+    _transport: SyncEdge | SafeRetryTransport
+    _http: httpx.Client
+
+    def _connect(self, transport: httpx.BaseTransport | None, retry: Retry | None) -> None:
+        if transport is None:
+            transport = httpx.HTTPTransport(**_network_options(self._config))
+        _check_colour(transport, httpx.BaseTransport)
+        self._transport = with_retries(SyncEdge(self._config, transport), retry)
+        self._http = httpx.Client(
+            base_url=self._config.base_url, headers=HEADERS, timeout=self._timeout, transport=self._transport
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. Any further call raises `ClientClosedError`; closing again does nothing."""
+        self._transport.close()
+
+    def list(
+        self,
+        *,
+        cursor: str | None = None,
+        page_size: int = MAX_PAGE_SIZE,
+        limit: int | None = None,
+        **filters: Unpack[RunFilters],
+    ) -> FailedRuns:
+        """Failed runs that match all filters, in the order of the service. Lazy: nothing is sent yet.
+
+        Args:
+            cursor: where to go on, from a `Page`.
+            page_size: runs per request, 1 to 100.
+            limit: stop after so many runs; None lists all.
+            **filters: see `RunFilters`.
+        """
+        return FailedRuns(self, Listing.parse(filters, cursor=cursor, page_size=page_size, limit=limit))
+
+    def count(self, **filters: Unpack[RunFilters]) -> int:
+        """How many failed runs match. Reads through all of them: the service has no call that counts."""
+        return self._run(count_runs(Listing.parse(filters)))
+
+    def get(self, run: FailedRun | str) -> FailedRun:
+        """One failed run, by its `dlq_id`. Raises `NotFoundError`."""
+        return self._run(get_run(run))
+
+    def delete(self, run: FailedRun | str) -> None:
+        """Delete one failed run for good. Raises `NotFoundError`, unless an earlier try may have deleted it."""
+        return self._run(delete_run(run))
+
+    def _run(self, flow: Flow[T]) -> T:
+        try:
+            call = next(flow)
+            while True:
+                call = flow.send(self._send(call))
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    def _send(self, call: Call) -> Answer:
+        with self._transport_errors(call):
+            return self._answer(self._http.send(self._request(call)))
+
+
+class FailedRuns:
+    """Failed runs, read page by page while iterating. Iterating again reads again. Holds one page at a time."""
+
+    def __init__(self, client: DLQClient, listing: Listing) -> None:
+        self._client = client
+        self._listing = listing
+
+    def __repr__(self) -> str:
+        return f"FailedRuns({self._listing})"
+
+    def __iter__(self) -> Iterator[FailedRun]:
+        for page in self._pages(exact_cursors=False):
+            yield from page.runs
+            del page  # or it would be held while the next one is read
+
+    def pages(self) -> Iterator[Page]:
+        """The same runs by page, each with the cursor to go on from."""
+        return self._pages(exact_cursors=True)
+
+    def first(self) -> FailedRun | None:
+        """The first run, or None."""
+        return next(iter(FailedRuns(self._client, self._listing.first())), None)
+
+    def _pages(self, *, exact_cursors: bool) -> Iterator[Page]:
+        walk = PageWalk(self._listing, exact_cursors=exact_cursors)
+        while (page := self._client._run(walk.next_page())) is not None:
+            yield page
+            del page
+
+
+class AsyncDLQClient(_Client[httpx.AsyncBaseTransport]):
+    """`DLQClient` for asyncio and trio. May be shared between tasks; close it, or use it in an `async with`."""
+
+    _transport: AsyncEdge | SafeRetryTransport
+    _http: httpx.AsyncClient
+
+    def _connect(self, transport: httpx.AsyncBaseTransport | None, retry: Retry | None) -> None:
+        if transport is None:
+            transport = httpx.AsyncHTTPTransport(**_network_options(self._config))
+        _check_colour(transport, httpx.AsyncBaseTransport)
+        self._transport = with_retries(AsyncEdge(self._config, transport), retry)
+        self._http = httpx.AsyncClient(
+            base_url=self._config.base_url, headers=HEADERS, timeout=self._timeout, transport=self._transport
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close the connections. Any further call raises `ClientClosedError`; closing again does nothing."""
+        await self._transport.aclose()
+
+    def list(
+        self,
+        *,
+        cursor: str | None = None,
+        page_size: int = MAX_PAGE_SIZE,
+        limit: int | None = None,
+        **filters: Unpack[RunFilters],
+    ) -> AsyncFailedRuns:
+        """As `DLQClient.list`, for `async for`."""
+        return AsyncFailedRuns(self, Listing.parse(filters, cursor=cursor, page_size=page_size, limit=limit))
+
+    async def count(self, **filters: Unpack[RunFilters]) -> int:
+        """As `DLQClient.count`."""
+        return await self._run(count_runs(Listing.parse(filters)))
+
+    async def get(self, run: FailedRun | str) -> FailedRun:
+        """As `DLQClient.get`."""
+        return await self._run(get_run(run))
+
+    async def delete(self, run: FailedRun | str) -> None:
+        """As `DLQClient.delete`."""
+        await self._run(delete_run(run))
+
+    async def _run(self, flow: Flow[T]) -> T:
+        try:
+            call = next(flow)
+            while True:
+                call = flow.send(await self._send(call))
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    async def _send(self, call: Call) -> Answer:
+        with self._transport_errors(call):
+            return self._answer(await self._http.send(self._request(call)))
+
+
+class AsyncFailedRuns:
+    """As `FailedRuns`, for `async for`."""
+
+    def __init__(self, client: AsyncDLQClient, listing: Listing) -> None:
+        self._client = client
+        self._listing = listing
+
+    def __repr__(self) -> str:
+        return f"AsyncFailedRuns({self._listing})"
+
+    def __aiter__(self) -> AsyncIterator[FailedRun]:
+        return _AsyncRuns(self._pages(exact_cursors=False))
+
+    def pages(self) -> AsyncIterator[Page]:
+        """As `FailedRuns.pages`."""
+        return self._pages(exact_cursors=True)
+
+    async def first(self) -> FailedRun | None:
+        """As `FailedRuns.first`."""
+        return await anext(aiter(AsyncFailedRuns(self._client, self._listing.first())), None)
+
+    def _pages(self, *, exact_cursors: bool) -> _AsyncPages:
+        return _AsyncPages(self._client, PageWalk(self._listing, exact_cursors=exact_cursors))
+
+
+# Plain iterators, not async generators: one that a `break` leaves behind needs no finalizer, and trio warns of none.
+
+
+class _AsyncPages(AsyncIterator[Page]):
+    def __init__(self, client: AsyncDLQClient, walk: PageWalk) -> None:
+        self._client = client
+        self._walk = walk
+
+    async def __anext__(self) -> Page:
+        page = await self._client._run(self._walk.next_page())
+        if page is None:
+            raise StopAsyncIteration
+        return page
+
+
+class _AsyncRuns(AsyncIterator[FailedRun]):
+    def __init__(self, pages: AsyncIterator[Page]) -> None:
+        self._pages = pages
+        self._runs: Iterator[FailedRun] = iter(())
+
+    async def __anext__(self) -> FailedRun:
+        while True:
+            for run in self._runs:
+                return run
+            self._runs = iter((await anext(self._pages)).runs)
+
+
+def _network_options(config: Config) -> dict[str, Any]:
+    return {"verify": tls_context(config.base_url), "proxy": environment_proxy(config.base_url)}
+
+
+def _check_colour(transport: object, colour: type[httpx.BaseTransport] | type[httpx.AsyncBaseTransport]) -> None:
+    if not isinstance(transport, colour):
+        raise ConfigurationError(f"transport must be an httpx.{colour.__name__}, not {type(transport).__name__}")

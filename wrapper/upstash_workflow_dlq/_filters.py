@@ -1,0 +1,138 @@
+"""Filters: from what callers write to what the generated request builders take, checked before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from difflib import get_close_matches
+from typing import Any, TypedDict
+
+from dateutil.parser import isoparse
+
+from ._run import EPOCH, FailureFunctionState
+
+# An aware datetime, an int of Unix milliseconds, or an ISO 8601 string with an offset.
+Moment = datetime | int | str
+
+
+class RunFilters(TypedDict, total=False):
+    """What selects failed runs. Several values of one filter are OR, several filters are AND. None means not given."""
+
+    label: str | Iterable[str] | None
+    workflow_url: str | None
+    workflow_run_id: str | None
+    workflow_created_at: Moment | None
+    failure_function_state: FailureFunctionState | str | None
+    caller_ip: str | None
+    flow_control_key: str | None
+    from_date: Moment | None
+    to_date: Moment | None
+    response_status: int | Iterable[int] | None
+
+
+# Where the service cuts a value at its commas, so that one with a comma cannot be asked for.
+_SPLIT_AT_COMMAS = {"label", "workflow_url", "failure_function_state", "caller_ip", "flow_control_key"}
+_SEVERAL = {"label"}
+_MOMENTS = {"workflow_created_at", "from_date", "to_date"}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Checked filters: `query` for the service, `response_status` (empty: any) applied on this side."""
+
+    query: dict[str, Any]
+    response_status: frozenset[int]
+
+    @classmethod
+    def parse(cls, given: RunFilters) -> Filters:
+        query: dict[str, Any] = {}
+        statuses: frozenset[int] = frozenset()
+        for name, value in given.items():
+            if name not in RunFilters.__annotations__:
+                raise TypeError(_no_such_filter(name))
+            if value is None:
+                continue
+            if name == "response_status":
+                statuses = _statuses(value)
+            elif name in _MOMENTS:
+                query[name] = _milliseconds(name, value)
+            elif name in _SEVERAL:
+                query[name] = _strings(name, value)
+            else:
+                query[name] = _string(name, value)
+        if query.get("from_date", 0) > query.get("to_date", float("inf")):
+            raise ValueError("from_date is after to_date: no run can match; swap them?")
+        return cls(query, statuses)
+
+    def __bool__(self) -> bool:
+        return bool(self.query or self.response_status)
+
+
+def _no_such_filter(name: str) -> str:
+    known = list(RunFilters.__annotations__)
+    like = get_close_matches(name.lower(), known, n=1)
+    hint = f"; did you mean {like[0]}?" if like else "."
+    return f"there is no filter {name!r}{hint} Filters are {', '.join(known)}"
+
+
+def _string(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} takes a string, not {type(value).__name__}")
+    if not value.strip():
+        raise ValueError(f"{name} is empty: leave it out to have runs of any {name}")
+    if name in _SPLIT_AT_COMMAS and "," in value:
+        raise ValueError(
+            f"{name} {value!r} has a comma, where the service would split it: no run can be asked for by it"
+        )
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{name} {value!r} is not valid Unicode") from None
+    return str(value)
+
+
+def _strings(name: str, value: object) -> list[str]:
+    if isinstance(value, str):
+        return [_string(name, value)]
+    if not isinstance(value, Iterable) or isinstance(value, bytes):
+        raise TypeError(f"{name} takes a string or several, not {type(value).__name__}")
+    values = [_string(name, item) for item in value]
+    if not values:
+        raise ValueError(f"{name} has no values: leave it out to have runs of any {name}")
+    return values
+
+
+def _statuses(value: object) -> frozenset[int]:
+    values = list(value) if isinstance(value, Iterable) and not isinstance(value, str | bytes) else [value]
+    if not values:
+        raise ValueError("response_status has no values: leave it out to have runs of any response_status")
+    statuses = set()
+    for status in values:
+        if not isinstance(status, int) or isinstance(status, bool):
+            raise TypeError(f"response_status takes an int or several, not {type(status).__name__}")
+        statuses.add(int(status))
+    return frozenset(statuses)
+
+
+def _milliseconds(name: str, value: object) -> int:
+    if isinstance(value, str):
+        try:
+            value = isoparse(value.strip())
+        except ValueError:
+            raise ValueError(
+                f"{name} {value!r} is not an ISO 8601 date with an offset, like 2026-11-22T03:00:00Z"
+            ) from None
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise ValueError(f"{name} {value} has no time zone, and guessing one loses runs: add tzinfo or an offset")
+        # Whole milliseconds, rounded down like the service's own timestamps.
+        return (value - EPOCH) // timedelta(milliseconds=1)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not -(2**63) <= value < 2**63:
+            raise ValueError(f"{name} {value} is not a count of Unix milliseconds: it has more than 64 bits")
+        return int(value)
+    hint = " (a day has no beginning without a time zone)" if isinstance(value, date) else ""
+    raise TypeError(
+        f"{name} takes an aware datetime, Unix milliseconds or an ISO 8601 string, not {type(value).__name__}{hint}"
+    )

@@ -1,0 +1,214 @@
+"""The way out: authenticate, read the whole answer, try again where that is safe."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import math
+import ssl
+import time
+from typing import TypeVar
+
+import httpx
+from httpx_retries import Retry, RetryTransport
+
+from ._config import Config
+from ._ratelimits import RateLimit
+from .errors import ClientClosedError, ConfigurationError
+
+EdgeT = TypeVar("EdgeT", "SyncEdge", "AsyncEdge")
+
+logger = logging.getLogger("upstash_workflow_dlq")
+
+DEFAULT_RETRY = Retry(
+    total=5,
+    backoff_factor=0.25,
+    max_backoff_wait=20.0,
+    total_timeout=60.0,
+    retry_on_exceptions=(*Retry.RETRYABLE_EXCEPTIONS, httpx.DecodingError),
+)
+
+
+class _Edge:
+    """Next to the network: adds the token, and hands on answers only when they are complete.
+
+    The token is added here and nowhere above, because httpx logs the URL of every request it is given, and shows its
+    requests in exceptions. Bodies are read here, because one that is cut short must be noticed where the request can
+    still be repeated.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._credentials = config.credentials
+        self._origin = _origin(httpx.URL(config.base_url))
+        self._closed = False
+
+    def _outgoing(self, request: httpx.Request) -> httpx.Request:
+        if self._closed:
+            raise ClientClosedError("this client is closed: keep it open for as long as you use it, or make a new one")
+        url, headers = request.url, request.headers.copy()
+        headers.pop("Authorization", None)
+        # Only low-level calls can leave the service, by a redirect or an absolute URL. The token stays behind.
+        if _origin(url) == self._origin:
+            if self._credentials.auth == "query":
+                url = url.copy_merge_params({"qstash_token": self._credentials.token})
+            else:
+                headers["Authorization"] = f"Bearer {self._credentials.token}"
+        return httpx.Request(request.method, url, headers=headers, stream=request.stream, extensions=request.extensions)
+
+
+class SyncEdge(_Edge, httpx.BaseTransport):
+    def __init__(self, config: Config, inner: httpx.BaseTransport) -> None:
+        super().__init__(config)
+        self._inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = self._inner.handle_request(self._outgoing(request))
+        try:
+            response.read()
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._inner.close()
+
+
+class AsyncEdge(_Edge, httpx.AsyncBaseTransport):
+    def __init__(self, config: Config, inner: httpx.AsyncBaseTransport) -> None:
+        super().__init__(config)
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._inner.handle_async_request(self._outgoing(request))
+        try:
+            await response.aread()
+        except BaseException:
+            await response.aclose()
+            raise
+        return response
+
+    async def aclose(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await self._inner.aclose()
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
+
+
+class Tries(Retry):
+    """The tries of one call: httpx-retries' loop and the user's rules, with what those leave open.
+
+    - The wait is what the answer asks for (`Retry-After`, else the rate limit's reset), else the rules' backoff. It is
+      never cut short: where it does not fit into `total_timeout`, counted from the first try, there is no further try.
+    - A call that must not run twice is repeated only after failures that prove that it did not run.
+    - Waits work on asyncio and trio.
+    """
+
+    # A connection that was never made carried nothing; a 429 says that the service did not begin.
+    NOTHING_DONE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+
+    def __init__(self, rules: Retry, *, repeatable: bool, started: float, wait: float = 0.0) -> None:
+        # The loop asks validate_response about each answer that is_retryable_status_code lets pass: here, all of them.
+        super().__init__(rules.total, attempts_made=rules.attempts_made, validate_response=self._inspect)
+        self._rules = rules
+        self._repeatable = repeatable
+        self._started = started
+        self._wait = wait
+        self._next_wait: float | None = None
+
+    def increment(self) -> Tries:
+        wait = self._next_wait or 0.0
+        return Tries(self._rules.increment(), repeatable=self._repeatable, started=self._started, wait=wait)
+
+    def is_retryable_method(self, method: str) -> bool:
+        return True
+
+    def is_retryable_status_code(self, status_code: int) -> bool:
+        return False
+
+    def is_retryable_exception(self, exception: Exception) -> bool:
+        if isinstance(exception, _TryAgain):
+            return True
+        safe = self._repeatable or isinstance(exception, self.NOTHING_DONE)
+        return safe and self._rules.is_retryable_exception(exception) and self._plan(type(exception).__name__)
+
+    def is_exhausted(self) -> bool:
+        # Once another try is planned it happens, whatever the clock says by now.
+        return self._next_wait is None and (self.attempts_made >= self.total or self._time_left() <= 0)
+
+    def sleep(self, response: httpx.Response | Exception) -> None:
+        time.sleep(self._wait)
+
+    async def asleep(self, response: httpx.Response | Exception) -> None:
+        import anyio
+
+        await anyio.sleep(self._wait)
+
+    def _inspect(self, response: httpx.Response) -> None:
+        status = response.status_code
+        safe = self._repeatable or status == httpx.codes.TOO_MANY_REQUESTS
+        if safe and self._rules.is_retryable_status_code(status):
+            asked = RateLimit.from_headers(response.headers).retry_after
+            if self._plan(f"HTTP {status}", asked if self._rules.respect_retry_after_header else None):
+                raise _TryAgain
+        elif self._rules.validate_response is not None:
+            self._rules.validate_response(response)
+
+    def _plan(self, failure: str, asked: float | None = None) -> bool:
+        wait = asked or self._rules.increment().backoff_strategy()
+        if wait > self._time_left():
+            return False
+        logger.info("try %d of %d: %s; next in %.1f s", self.attempts_made + 1, self.total + 1, failure, wait)
+        self._next_wait = wait
+        return True
+
+    def _time_left(self) -> float:
+        budget = self._rules.total_timeout
+        return math.inf if budget is None else budget - (time.monotonic() - self._started)
+
+
+class _TryAgain(Exception):
+    """Never leaves the loop: how an answer that deserves another try says so."""
+
+
+class SafeRetryTransport(RetryTransport):
+    """Starts the tries of each call. What may run twice is what says so, and any GET."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self._begin(request)
+        return super().handle_request(request)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._begin(request)
+        return await super().handle_async_request(request)
+
+    def _begin(self, request: httpx.Request) -> None:
+        repeatable = request.extensions.get("repeatable", request.method == "GET")
+        request.extensions["retry"] = Tries(self.retry, repeatable=repeatable, started=time.monotonic())
+
+
+def with_retries(edge: EdgeT, retry: Retry | None) -> EdgeT | SafeRetryTransport:
+    if retry is None:
+        return edge
+    if not isinstance(retry, Retry):
+        raise ConfigurationError(f"retry must be an httpx_retries.Retry or None, not {type(retry).__name__}")
+    if inspect.iscoroutinefunction(retry.validate_response):
+        raise ConfigurationError("retry.validate_response must be a plain function; the body is read by then")
+    return SafeRetryTransport(edge, retry)
+
+
+def tls_context(base_url: str) -> ssl.SSLContext:
+    # Without TLS there is nothing to verify: this one trusts nobody, and spares loading the CA bundle.
+    return _ca_context() if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+@functools.cache
+def _ca_context() -> ssl.SSLContext:
+    # Shared by all clients: loading the CA bundle takes about 35 ms.
+    return httpx.create_ssl_context()
