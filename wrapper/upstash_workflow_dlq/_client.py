@@ -63,7 +63,7 @@ class _Client(Generic[TransportT]):
         self._config = Config.resolve(
             os.environ, token=token, base_url=base_url, region=region, auth=auth, allow_insecure=allow_insecure
         )
-        self._timeout = timeout if isinstance(timeout, httpx.Timeout) else httpx.Timeout(timeout)
+        self._timeout = _checked_timeout(timeout)
         self._connect(transport, retry)
 
     def _connect(self, transport: TransportT | None, retry: Retry | None) -> None:
@@ -337,6 +337,14 @@ class _AsyncRuns(AsyncIterator[FailedRun]):
 
 def _network_options(config: Config) -> dict[str, Any]:
     return {"verify": tls_context(config.base_url), "proxy": environment_proxy(config.base_url)}
+
+
+def _checked_timeout(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
+    if isinstance(timeout, httpx.Timeout):
+        return timeout
+    if timeout is not None and (isinstance(timeout, bool | str) or not timeout > 0):
+        raise ConfigurationError(f"timeout must be positive seconds, an httpx.Timeout or None, not {timeout!r}")
+    return httpx.Timeout(timeout)
 
 
 def _check_colour(transport: object, colour: type[httpx.BaseTransport] | type[httpx.AsyncBaseTransport]) -> None:

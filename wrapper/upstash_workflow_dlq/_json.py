@@ -11,4 +11,8 @@ def decode_json(content: bytes) -> Any:
     try:
         return json.loads(content)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        complaint = "nested too deeply"
+    except ValueError as error:
+        complaint = str(error)
+    # Outside the handler, so that the error does not drag the whole content along: json keeps it in its own.
+    raise ValueError(complaint)

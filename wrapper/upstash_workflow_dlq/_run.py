@@ -322,12 +322,13 @@ class FailedRun(_PayloadView):
     def failure_function(self) -> FailureFunction | None:
         """What became of the failure function; None where the payload says nothing of one."""
         info = self._read("failureCallbackInfo", _object)
-        # Two names for one thing: the schema's, and that of real payloads. The latter tells more.
-        state = self._payload.get("failureFunctionState")
-        if info is None and not state:
-            return None
-        info = info or {}
-        return FailureFunction(info if info.get("state") else {**info, "state": state}, self._name())
+        if info is None or not info.get("state"):
+            # Two names for one thing: that of real payloads, which tell more, and the schema's.
+            state = self._read("failureFunctionState", _text)
+            if info is None and not state:
+                return None
+            info = {**(info or {}), "state": state}
+        return FailureFunction(info, self._name())
 
     @property
     def failure(self) -> Failure:

@@ -7,8 +7,8 @@ import inspect
 import logging
 import math
 import ssl
-import time
-from typing import TypeVar
+from time import monotonic, sleep
+from typing import TypeVar, cast
 
 import httpx
 from httpx_retries import Retry, RetryTransport
@@ -64,12 +64,12 @@ class SyncEdge(_Edge, httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         response = self._inner.handle_request(self._outgoing(request))
+        if response.is_closed:  # read by an inner transport, such as a recorder
+            return response
         try:
-            response.read()
-        except BaseException:
+            return _complete(response, list(cast(httpx.SyncByteStream, response.stream)))
+        finally:
             response.close()
-            raise
-        return response
 
     def close(self) -> None:
         if not self._closed:
@@ -84,17 +84,29 @@ class AsyncEdge(_Edge, httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await self._inner.handle_async_request(self._outgoing(request))
+        if response.is_closed:
+            return response
         try:
-            await response.aread()
-        except BaseException:
+            return _complete(response, [chunk async for chunk in cast(httpx.AsyncByteStream, response.stream)])
+        finally:
             await response.aclose()
-            raise
-        return response
 
     async def aclose(self) -> None:
         if not self._closed:
             self._closed = True
             await self._inner.aclose()
+
+
+def _complete(response: httpx.Response, chunks: list[bytes]) -> httpx.Response:
+    # Not aread(): where a body does not decompress, that leaves an async generator behind, of which trio warns.
+    whole = httpx.Response(
+        response.status_code,
+        headers=response.headers,
+        stream=httpx.ByteStream(b"".join(chunks)),
+        extensions=response.extensions,
+    )
+    whole.read()
+    return whole
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
@@ -143,7 +155,7 @@ class Tries(Retry):
         return self._next_wait is None and (self.attempts_made >= self.total or self._time_left() <= 0)
 
     def sleep(self, response: httpx.Response | Exception) -> None:
-        time.sleep(self._wait)
+        sleep(self._wait)
 
     async def asleep(self, response: httpx.Response | Exception) -> None:
         import anyio
@@ -170,7 +182,7 @@ class Tries(Retry):
 
     def _time_left(self) -> float:
         budget = self._rules.total_timeout
-        return math.inf if budget is None else budget - (time.monotonic() - self._started)
+        return math.inf if budget is None else budget - (monotonic() - self._started)
 
 
 class _TryAgain(Exception):
@@ -190,7 +202,7 @@ class SafeRetryTransport(RetryTransport):
 
     def _begin(self, request: httpx.Request) -> None:
         repeatable = request.extensions.get("repeatable", request.method == "GET")
-        request.extensions["retry"] = Tries(self.retry, repeatable=repeatable, started=time.monotonic())
+        request.extensions["retry"] = Tries(self.retry, repeatable=repeatable, started=monotonic())
 
 
 def with_retries(edge: EdgeT, retry: Retry | None) -> EdgeT | SafeRetryTransport:

@@ -1,0 +1,74 @@
+"""One face for both clients, so that one suite runs over both: async calls block until they are done."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from anyio.from_thread import BlockingPortal
+from upstash_workflow_dlq import AsyncDLQClient, AsyncFailedRuns, DLQClient, FailedRun, FailedRuns, Page
+
+
+class BlockingClient:
+    def __init__(self, client: AsyncDLQClient, portal: BlockingPortal) -> None:
+        self.wrapped = client
+        self._portal = portal
+
+    def list(self, **arguments: Any) -> BlockingRuns:
+        return BlockingRuns(self.wrapped.list(**arguments), self._portal)
+
+    def close(self) -> None:
+        self._portal.call(self.wrapped.aclose)
+
+    def __enter__(self) -> BlockingClient:
+        self._portal.call(self.wrapped.__aenter__)
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._portal.call(self.wrapped.__aexit__, None, None, None)
+
+    def __repr__(self) -> str:
+        return repr(self.wrapped)
+
+    def __getattr__(self, name: str) -> Any:
+        """Any other method of the client."""
+        method: Callable[..., Awaitable[Any]] = getattr(self.wrapped, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            async def coroutine() -> Any:
+                return await method(*args, **kwargs)
+
+            return self._portal.call(coroutine)
+
+        return call
+
+
+class BlockingRuns:
+    def __init__(self, runs: AsyncFailedRuns, portal: BlockingPortal) -> None:
+        self._runs = runs
+        self._portal = portal
+
+    def __iter__(self) -> Iterator[FailedRun]:
+        return self._iterate(self._runs)
+
+    def pages(self) -> Iterator[Page]:
+        return self._iterate(self._runs.pages())
+
+    def first(self) -> FailedRun | None:
+        return self._portal.call(self._runs.first)
+
+    def __repr__(self) -> str:
+        return repr(self._runs)
+
+    def _iterate(self, source: Any) -> Iterator[Any]:
+        iterator = aiter(source)
+        while True:
+            try:
+                yield self._portal.call(iterator.__anext__)
+            except StopAsyncIteration:
+                return
+
+
+# What tests see: the sync client, or the async one behind the same face.
+AnyClient = DLQClient | BlockingClient
+AnyRuns = FailedRuns | BlockingRuns

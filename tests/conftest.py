@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import anyio.from_thread
+import pytest
+from colours import AnyClient, BlockingClient
+from ruamel.yaml import YAML
+from upstash_workflow_dlq import AsyncDLQClient, DLQClient
+
+ROOT = Path(__file__).parent.parent
+
+TOKEN = "t0ken"
+Connect = Callable[..., AnyClient]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see neither the token nor the proxies of whoever runs them."""
+    for name in list(os.environ):
+        if "QSTASH" in name or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(params=["sync", "asyncio", "trio"])
+def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
+    """Makes a client: sync, or async on either event loop behind the same face. Closes it afterwards."""
+    with ExitStack() as stack:
+        portal = None
+        if request.param != "sync":
+            portal = stack.enter_context(anyio.from_thread.start_blocking_portal(request.param))
+
+        def make(token: str | None = TOKEN, **arguments: Any) -> AnyClient:
+            client: AnyClient
+            if portal is None:
+                client = DLQClient(token, **arguments)
+            else:
+                client = BlockingClient(AsyncDLQClient(token, **arguments), portal)
+            stack.enter_context(client)
+            return client
+
+        yield make
+
+
+@pytest.fixture
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits between tries in seconds. Nobody waits for them: only the clock that tries look at goes on."""
+    waited: list[float] = []
+
+    async def asleep(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr("upstash_workflow_dlq._transport.sleep", waited.append)
+    monkeypatch.setattr("anyio.sleep", asleep)
+    monkeypatch.setattr("upstash_workflow_dlq._transport.monotonic", lambda: sum(waited))
+    return waited
+
+
+@pytest.fixture(scope="session")
+def recorded_page() -> dict[str, Any]:
+    """The page in the vendor's documentation: the one real payload there is."""
+    path = ROOT / "wrapper" / "upstash_workflow_dlq" / "emulator" / "recorded.json"
+    loaded: dict[str, Any] = json.loads(path.read_text())
+    return loaded
+
+
+@pytest.fixture
+def recorded_run(recorded_page: dict[str, Any]) -> dict[str, Any]:
+    message: dict[str, Any] = recorded_page["messages"][0]
+    return dict(message)
+
+
+@pytest.fixture(scope="session")
+def spec() -> dict[str, Any]:
+    loaded: dict[str, Any] = YAML(typ="safe").load(ROOT / "openapi.yaml")
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def message_properties(spec: dict[str, Any]) -> dict[str, Any]:
+    """The properties that the schema gives a failed run."""
+    properties: dict[str, Any] = spec["components"]["schemas"]["WorkflowDLQMessage"]["properties"]
+    return properties

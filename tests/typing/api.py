@@ -1,0 +1,74 @@
+"""Checked by mypy --strict and never run: what a user's type checker sees."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, assert_type
+
+import httpx
+from upstash_workflow_dlq import (
+    AsyncDLQClient,
+    DLQClient,
+    FailedRun,
+    Failure,
+    FailureFunction,
+    FailureFunctionState,
+    Page,
+    RateLimitError,
+    Retry,
+    RunFilters,
+)
+from upstash_workflow_rest import AuthenticatedClient
+from upstash_workflow_rest.models import WorkflowDLQMessage
+
+
+def sync() -> None:
+    filters: RunFilters = {"label": {"billing", "email"}, "from_date": datetime.now(UTC)}
+    with DLQClient("t0ken", retry=Retry(total=3), transport=httpx.HTTPTransport()) as dlq:
+        assert_type(dlq, DLQClient)
+        for run in dlq.list(limit=3, **filters):
+            assert_type(run, FailedRun)
+            dlq.delete(run)
+        for page in dlq.list(label="a", response_status=[500, 502]).pages():
+            assert_type(page, Page)
+            assert_type(page.cursor, str | None)
+        assert_type(dlq.list().first(), FailedRun | None)
+        assert_type(dlq.get("1"), FailedRun)
+        assert_type(dlq.count(failure_function_state=FailureFunctionState.CALLBACK_FAIL), int)
+        assert_type(dlq.low_level, AuthenticatedClient)
+        dlq.list(colour="red")  # type: ignore[call-arg]
+        dlq.list(label=5)  # type: ignore[arg-type]
+        DLQClient(transport=httpx.AsyncHTTPTransport())  # type: ignore[arg-type]
+
+
+async def asynchronous() -> None:
+    async with AsyncDLQClient(region="eu-central-1", auth="query", transport=httpx.AsyncHTTPTransport()) as dlq:
+        assert_type(dlq, AsyncDLQClient)
+        async for run in dlq.list(workflow_url="https://my.app"):
+            assert_type(run, FailedRun)
+        async for page in dlq.list().pages():
+            assert_type(page, Page)
+        assert_type(await dlq.list().first(), FailedRun | None)
+        assert_type(await dlq.get("1"), FailedRun)
+        assert_type(await dlq.count(), int)
+        AsyncDLQClient(transport=httpx.HTTPTransport())  # type: ignore[arg-type]
+
+
+def fields(run: FailedRun) -> None:
+    assert_type(run.dlq_id, str | None)
+    assert_type(run.created_at, datetime | None)
+    assert_type(run.labels, tuple[str, ...])
+    assert_type(run.headers, httpx.Headers)
+    assert_type(run.body, bytes | None)
+    assert_type(run.body_text, str | None)
+    assert_type(run.failure, Failure)
+    assert_type(run.failure_function, FailureFunction | None)
+    assert_type(run.extra, dict[str, Any])
+    assert_type(run.message, WorkflowDLQMessage)
+    if run.failure_function is not None:
+        assert_type(run.failure_function.state, FailureFunctionState | str | None)
+
+
+def limits(error: RateLimitError) -> None:
+    assert_type(error.reset_at, datetime | None)
+    assert_type(error.retry_after, float | None)

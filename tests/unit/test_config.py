@@ -1,0 +1,195 @@
+"""Where the client connects and as whom: arguments first, then the environment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+from conftest import Connect
+from fakes import Wire, page
+from upstash_workflow_dlq import ConfigurationError, DLQClient
+from upstash_workflow_dlq._config import environment_proxy
+from upstash_workflow_dlq._transport import tls_context
+
+EU, US = "https://qstash-eu-central-1.upstash.io", "https://qstash-us-east-1.upstash.io"
+
+
+def resolved(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], **arguments: Any) -> tuple[str, str]:
+    """The base URL and the token that a request really uses."""
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    wire = Wire(page())
+    with DLQClient(transport=wire, **arguments) as client:
+        client.count()
+    url = wire.requests[0].url
+    return f"{url.scheme}://{url.netloc.decode()}", wire.requests[0].headers["Authorization"].removeprefix("Bearer ")
+
+
+@pytest.mark.parametrize(
+    ("environ", "arguments", "expected"),
+    [
+        ({"QSTASH_TOKEN": "t"}, {}, ("https://qstash.upstash.io", "t")),
+        ({"QSTASH_TOKEN": "t", "QSTASH_URL": EU}, {}, (EU, "t")),
+        ({"QSTASH_TOKEN": " t\n", "QSTASH_URL": f" {EU} "}, {}, (EU, "t")),
+        ({"QSTASH_TOKEN": "t", "QSTASH_URL": ""}, {}, ("https://qstash.upstash.io", "t")),
+        ({"QSTASH_TOKEN": "t", "QSTASH_URL": EU}, {"token": "a", "base_url": US}, (US, "a")),
+        ({"QSTASH_TOKEN": "t"}, {"region": "us-east-1"}, (US, "t")),
+        ({"QSTASH_TOKEN": "t", "QSTASH_URL": US}, {"region": "EU_CENTRAL_1"}, (EU, "t")),
+        ({"QSTASH_TOKEN": "t", "EU_CENTRAL_1_QSTASH_TOKEN": "eu"}, {"region": "eu-central-1"}, (EU, "eu")),
+        (
+            {"EU_CENTRAL_1_QSTASH_TOKEN": "eu", "EU_CENTRAL_1_QSTASH_URL": "https://eu.example"},
+            {"region": "eu-central-1"},
+            ("https://eu.example", "eu"),
+        ),
+        ({"EU_CENTRAL_1_QSTASH_TOKEN": "eu"}, {"region": "eu-central-1", "token": "a", "base_url": US}, (US, "a")),
+        ({"QSTASH_REGION": "US_EAST_1", "US_EAST_1_QSTASH_TOKEN": "us", "QSTASH_TOKEN": "t"}, {}, (US, "us")),
+        (
+            {"QSTASH_REGION": "US_EAST_1", "QSTASH_TOKEN": "t", "QSTASH_URL": "https://x.example"},
+            {},
+            ("https://x.example", "t"),
+        ),
+        ({"QSTASH_REGION": "US_EAST_1", "EU_CENTRAL_1_QSTASH_TOKEN": "eu"}, {"region": "eu-central-1"}, (EU, "eu")),
+    ],
+)
+def test_arguments_win_over_the_region_and_the_region_over_the_rest(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], arguments: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    assert resolved(monkeypatch, environ, **arguments) == expected
+
+
+def test_without_a_token_the_error_names_the_variables(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QSTASH_TOKEN", "  ")
+    with pytest.raises(ConfigurationError, match="set QSTASH_TOKEN in the environment"):
+        connect(None)
+    with pytest.raises(ConfigurationError, match="US_EAST_1_QSTASH_TOKEN or QSTASH_TOKEN"):
+        connect(None, region="us-east-1")
+
+
+@pytest.mark.parametrize("token", ["", " ", "two words", "line\nbreak", "gr\u00fcn", "nul\x00"])
+def test_a_token_that_could_not_travel_is_refused_without_being_shown(connect: Connect, token: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        connect(token)
+    assert len(token) < 2 or token not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"region": "mars-1"}, 'region is \'mars-1\'; known regions are "us-east-1", "eu-central-1"'),
+        ({"auth": "cookie"}, 'auth is "header" or "query", not \'cookie\''),
+        ({"token": 5}, "token must be a string, not int"),
+        ({"base_url": "qstash.upstash.io"}, "base_url must be http"),
+        ({"base_url": "ftp://qstash.upstash.io"}, "base_url must be http"),
+        ({"base_url": "https://"}, "base_url must be http"),
+        ({"base_url": ""}, "base_url must be http"),
+        ({"base_url": "https://qstash.upstash.io?a=b"}, "base_url must be http"),
+        ({"base_url": "https://qstash.upstash.io/#x"}, "base_url must be http"),
+        ({"base_url": "https://user:pass@qstash.upstash.io"}, "must not contain a user name"),
+        ({"base_url": "https://qstash.upstash.io:port"}, "base_url is not a URL"),
+        ({"base_url": 5}, "base_url is not a URL"),
+        ({"transport": object()}, "transport must be an httpx"),
+    ],
+)
+def test_a_configuration_that_cannot_work_is_refused(
+    connect: Connect, arguments: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        connect(**arguments)
+    assert complaint in str(caught.value)
+    assert "pass@" not in str(caught.value)
+
+
+def test_an_unknown_region_in_the_environment_is_named(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QSTASH_REGION", "MARS_1")
+    with pytest.raises(ConfigurationError, match="QSTASH_REGION is 'MARS_1'"):
+        connect()
+
+
+@pytest.mark.parametrize("host", ["qstash.upstash.io", "10.0.0.1", "localhost.example", "127.0.0.1.example", "[::2]"])
+def test_plain_http_is_refused_off_loopback(connect: Connect, host: str) -> None:
+    with pytest.raises(ConfigurationError, match="would send the token in clear"):
+        connect(base_url=f"http://{host}")
+    wire = Wire(page())
+    assert connect(base_url=f"http://{host}", allow_insecure=True, transport=wire).count() == 0
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "[::1]"])
+def test_plain_http_is_fine_on_loopback(connect: Connect, host: str) -> None:
+    wire = Wire(page())
+    assert connect(base_url=f"http://{host}:8080", transport=wire).count() == 0
+
+
+def test_a_base_url_may_have_a_path_and_a_trailing_slash(connect: Connect) -> None:
+    wire = Wire(page())
+    client = connect(base_url="https://proxy.example/qstash/", transport=wire)
+    assert client.count() == 0
+    assert wire.sent == ["GET /qstash/v2/workflows/dlq?count=100"]
+    assert "base_url='https://proxy.example/qstash'" in repr(client)
+
+
+def test_the_token_can_travel_in_the_query(connect: Connect) -> None:
+    wire = Wire(page())
+    assert connect(transport=wire, auth="query").count(label=["a", "b"]) == 0
+    assert wire.sent == ["GET /v2/workflows/dlq?count=100&label=a&label=b&qstash_token=t0ken"]
+    assert "Authorization" not in wire.requests[0].headers
+
+
+def test_requests_say_who_sends_them(connect: Connect) -> None:
+    from upstash_workflow_dlq import __version__
+
+    wire = Wire(page())
+    connect(transport=wire).count()
+    assert wire.requests[0].headers["User-Agent"] == f"upstash-workflow-dlq/{__version__}"
+    assert wire.requests[0].headers["Authorization"] == "Bearer t0ken"
+
+
+@pytest.mark.parametrize(
+    ("environ", "base_url", "proxy"),
+    [
+        ({}, EU, None),
+        ({"HTTPS_PROXY": "http://proxy.example:3128"}, EU, "http://proxy.example:3128"),
+        ({"https_proxy": "proxy.example:3128"}, EU, "http://proxy.example:3128"),
+        ({"ALL_PROXY": "http://proxy.example"}, EU, "http://proxy.example"),
+        ({"HTTPS_PROXY": "http://proxy.example", "NO_PROXY": "upstash.io"}, EU, None),
+        ({"HTTP_PROXY": "http://proxy.example"}, EU, None),
+        ({"HTTP_PROXY": "http://proxy.example", "ALL_PROXY": "http://proxy.example"}, "http://127.0.0.1:8080", None),
+    ],
+)
+def test_the_proxy_is_the_one_httpx_would_use_but_never_for_loopback(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], base_url: str, proxy: str | None
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert environment_proxy(base_url) == proxy
+
+
+def test_requests_go_through_the_proxy_of_the_environment(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    from upstash_workflow_dlq import TransportError
+
+    # A closed port: the connection that fails is the one to the proxy, since the service's name would not resolve.
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with pytest.raises(TransportError) as caught:
+        connect(base_url="https://does-not-resolve.invalid", retry=None).count()
+    assert isinstance(caught.value.__cause__, httpx.ConnectError)
+    assert "name" not in str(caught.value.__cause__).lower()
+
+
+def test_the_ca_bundle_is_loaded_once_and_only_for_tls() -> None:
+    assert tls_context(EU) is tls_context(US)
+    assert tls_context(EU).cert_store_stats()["x509_ca"] > 0
+    assert tls_context("http://localhost").cert_store_stats()["x509_ca"] == 0
+
+
+@pytest.mark.parametrize("timeout", [None, 5, 2.5, httpx.Timeout(1, read=9)])
+def test_the_timeout_reaches_the_transport(connect: Connect, timeout: Any) -> None:
+    wire = Wire(page())
+    connect(transport=wire, timeout=timeout).count()
+    expected = timeout if isinstance(timeout, httpx.Timeout) else httpx.Timeout(timeout)
+    assert wire.requests[0].extensions["timeout"] == expected.as_dict()
+
+
+@pytest.mark.parametrize("timeout", [0, -1, "5", True, float("nan")])
+def test_a_timeout_that_is_none_is_refused(connect: Connect, timeout: Any) -> None:
+    with pytest.raises(ConfigurationError, match="timeout must be positive seconds"):
+        connect(timeout=timeout)
