@@ -1,0 +1,150 @@
+"""`python -m upstash_workflow_dlq.emulator`."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from upstash_workflow_dlq.emulator import Emulator, Settings, faults
+from upstash_workflow_dlq.emulator import __main__ as command_line
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Emulator]]:
+    """The emulators that a command starts. Each gets the signal to stop as soon as it serves."""
+    emulators: list[Emulator] = []
+    start = Emulator.start
+
+    def start_and_signal(self: Emulator) -> Emulator:
+        emulators.append(start(self))
+        signal.raise_signal(signal.SIGINT)
+        return self
+
+    monkeypatch.setattr(Emulator, "start", start_and_signal)
+    yield emulators
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("upstash-workflow-dlq")]
+
+
+def test_it_prints_the_variables_to_copy(started: list[Emulator], capsys: pytest.CaptureFixture[str]) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    assert command_line.main(["--port", "0", "--runs", "7", "--token", "t"]) == 0
+    assert signal.getsignal(signal.SIGINT) is before
+    lines = capsys.readouterr().out.splitlines()
+    assert "7 failed runs" in lines[0]
+    assert lines[1:] == [f"QSTASH_URL={started[0].url}", "QSTASH_TOKEN=t"]
+    assert len(started[0].runs) == 7
+
+
+def test_it_waits_for_a_signal(started: list[Emulator], monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([False, False, True])
+    monkeypatch.setattr(
+        threading.Event,
+        "wait",
+        lambda self, timeout=None, wait=threading.Event.wait: next(answers) if timeout == 1 else wait(self, timeout),
+    )
+    assert command_line.main(["--port", "0"]) == 0
+    assert list(answers) == []
+
+
+def test_its_runs_can_be_recent(started: list[Emulator]) -> None:
+    command_line.main(["--port", "0", "--runs", "3", "--now"])
+    command_line.main(["--port", "0", "--runs", "3"])
+    recent, recorded = ([run["dlqId"] for run in dlq.runs] for dlq in started)
+    assert recent[0] > recorded[0] == recent[-1] == "1752829295505-0"
+
+
+def test_its_switches_are_the_settings(started: list[Emulator]) -> None:
+    switches = (
+        "--port 0 --runs 0 --latency 0.5 --cursor-end null --empty-pages 3 --missing url --missing body --null method "
+        "--date-field createdAt --fault burst=0.1 --fault reset=0.02 --fault 503=0.05"
+    )
+    assert command_line.main(switches.split()) == 0
+    assert started[0].settings == Settings(
+        latency=0.5,
+        cursor_end="null",
+        empty_pages=3,
+        missing=["url", "body"],
+        null=["method"],
+        date_field="createdAt",
+        fault_shares={faults.burst_limit(): 0.1, faults.reset(): 0.02, faults.status(503): 0.05},
+    )
+
+
+@pytest.mark.parametrize(
+    "switches",
+    [
+        "--port 70000",
+        "--port here",
+        "--runs -1",
+        "--latency -1",
+        "--latency nan",
+        "--cursor-end never",
+        "--date-field age",
+        "--fault burst",
+        "--fault burst=2",
+        "--fault fire=0.1",
+        "--fault 42=0.1",
+        "--fault burst=0.6 --fault reset=0.6",
+    ],
+)
+def test_a_switch_that_makes_no_sense_is_explained(switches: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        command_line.main(switches.split())
+    assert exit_.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_a_taken_port_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+    with Emulator() as dlq:
+        assert command_line.main(["--port", dlq.url.rpartition(":")[2]]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert len(output.err.splitlines()) == 1
+    assert "the port is taken" in output.err
+
+
+def test_another_host_than_loopback_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["--host", "192.0.2.1"]) == 1
+    assert "loopback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", ["starlette.types", "uvicorn"])
+def test_a_missing_extra_is_one_line_and_exit_1(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in ("_emulator", "_serving", "_service", "_wire"):
+        monkeypatch.delitem(sys.modules, f"upstash_workflow_dlq.emulator.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, missing, None)
+    assert command_line.main([]) == 1
+    error = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    assert 'pip install "upstash-workflow-dlq[emulator]"' in error
+
+
+@contextmanager
+def process(*switches: str) -> "Iterator[subprocess.Popen[str]]":
+    command = [sys.executable, "-W", "error", "-m", "upstash_workflow_dlq.emulator", *switches]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:  # noqa: S603 - ourselves
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_real_process_serves_until_a_signal_ends_it(number: signal.Signals) -> None:
+    with process("--port", "0", "--runs", "2") as running:
+        assert running.stdout is not None
+        lines = [running.stdout.readline().strip() for _ in range(3)]
+        environ = dict(line.split("=", 1) for line in lines[1:])
+        with httpx.Client(headers={"Authorization": f"Bearer {environ['QSTASH_TOKEN']}"}, trust_env=False) as client:
+            page = client.get(f"{environ['QSTASH_URL']}/v2/workflows/dlq").json()
+            running.send_signal(number)
+            out, err = running.communicate(timeout=10)
+    assert len(page["messages"]) == 2
+    assert (running.returncode, out, err) == (0, "", "")

@@ -1,0 +1,134 @@
+"""`python -m upstash_workflow_dlq.emulator`: the emulator as a development server."""
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import TypeVar
+
+from . import Settings, failed_runs, faults
+from ._settings import DEFAULT_TOKEN
+
+_Number = TypeVar("_Number", int, float)
+
+_FAULTS: dict[str, faults.Fault] = {
+    "burst": faults.burst_limit(),
+    "daily": faults.daily_limit(),
+    "html": faults.html(),
+    "reset": faults.reset(),
+    "reset-after-acting": faults.reset_after_acting(),
+    "slow": faults.slow(1.0),
+    "truncated": faults.truncated(),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serves until SIGINT or SIGTERM. Returns the exit code: 0, or 1 when it cannot serve."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    shares = dict(options.fault)
+    if sum(shares.values()) > 1:
+        parser.error("the shares of all faults together are more than 1")
+    try:
+        from . import Emulator
+
+        emulator = Emulator(
+            failed_runs(options.runs, newest=time.time_ns() // 1_000_000) if options.now else options.runs,
+            host=options.host,
+            port=options.port,
+            token=options.token,
+            settings=Settings(
+                latency=options.latency,
+                cursor_end=options.cursor_end,
+                empty_pages=options.empty_pages,
+                missing=options.missing,
+                null=options.null,
+                date_field=options.date_field,
+                fault_shares=shares,
+            ),
+        )
+        # Before it is announced, so that whoever reads the announcement can stop it.
+        stopped = threading.Event()
+        handlers = {
+            number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            with emulator:
+                print(f"The dead-letter queue with {options.runs} failed runs. Ctrl-C ends it.")
+                print("\n".join(f"{name}={value}" for name, value in emulator.environ.items()), flush=True)
+                while not stopped.wait(1):  # a wait without an end hears no Ctrl-C on Windows
+                    pass
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+    except (ImportError, OSError, ValueError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m upstash_workflow_dlq.emulator",
+        description="Serves the Upstash Workflow dead-letter queue on loopback, with made-up failed runs.",
+    )
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
+    add("--port", type=_port, default=8080, help="0 for any free one (default: %(default)s)")
+    add("--runs", type=_count, default=100, metavar="N", help="how many failed runs (default: %(default)s)")
+    add("--now", action="store_true", help="the newest run fails now; otherwise every start serves the same bytes")
+    add("--token", default=DEFAULT_TOKEN, help="the token clients must send (default: %(default)s)")
+    bad_days = parser.add_argument_group("bad days")
+    add = bad_days.add_argument
+    add("--latency", type=_seconds, default=0.0, metavar="SECONDS", help="how long every request waits")
+    add("--cursor-end", choices=("absent", "empty", "null"), default="absent", help="how the last page ends the walk")
+    add("--empty-pages", type=_count, default=0, metavar="N", help="an empty page with a cursor before every N-th page")
+    add(
+        "--missing", action="append", default=[], metavar="FIELD", help="leave this field out of every run (repeatable)"
+    )
+    add("--null", action="append", default=[], metavar="FIELD", help="deliver this field as null (repeatable)")
+    add(
+        "--date-field",
+        choices=("dlqId", "createdAt", "workflowCreatedAt"),
+        default="dlqId",
+        help="what fromDate and toDate look at (default: %(default)s)",
+    )
+    add(
+        "--fault",
+        type=_fault,
+        action="append",
+        default=[],
+        metavar="KIND=SHARE",
+        help=f"this share (0 to 1) of requests fails (repeatable); KIND is a status or one of {', '.join(_FAULTS)}",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    return _within(int(text), 65_535)
+
+
+def _count(text: str) -> int:
+    return _within(int(text), 10_000_000)
+
+
+def _seconds(text: str) -> float:
+    return _within(float(text), 3600.0)
+
+
+def _fault(text: str) -> tuple[faults.Fault, float]:
+    kind, _, share = text.partition("=")
+    fault = _FAULTS[kind] if kind in _FAULTS else faults.status(int(kind))
+    return fault, _within(float(share), 1.0)
+
+
+def _within(number: _Number, most: _Number) -> _Number:
+    if not 0 <= number <= most:
+        raise argparse.ArgumentTypeError(f"not between 0 and {most}: {number}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""uvicorn in a thread, quick to start and to stop."""
+
+import asyncio
+import socket
+import threading
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+class _Protocol(H11Protocol):
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        # Faults need the connection itself, and ASGI offers none. uvicorn copies this mapping into the state of each
+        # request, where it survives whatever wraps `send`. This is why the protocol must be h11's.
+        self.app_state = {"transport": transport}
+        # asyncio sets this only on sockets that were made with the protocol's number, unlike our listener. Without it,
+        # head and body of an answer, two writes, are 40 ms apart.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, app: ASGIApp, stopping: asyncio.Event) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=_Protocol,
+                loop="asyncio",  # uvloop would reset connections in a way of its own
+                ws="none",
+                lifespan="off",
+                interface="asgi3",
+                proxy_headers=False,
+                server_header=False,
+                date_header=False,
+                access_log=False,
+                log_config=None,
+                timeout_keep_alive=300,  # no surprises for a client that pauses under a debugger
+            )
+        )
+        self.stopping = stopping
+        self.ready = threading.Event()
+
+    async def main_loop(self) -> None:
+        # uvicorn's own looks ten times a second whether to stop, a delay that each test would pay for.
+        self.loop = asyncio.get_running_loop()
+        self.ready.set()
+        await self.stopping.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # uvicorn's own waits for clients to finish. Here connections are cut, and `stopping` wakes requests that pause.
+        # Other tasks than this one are requests, and connections that asyncio has accepted but not yet made known: it
+        # loses their sockets if the server closes now.
+        while self.server_state.connections or len(asyncio.all_tasks()) > 1:
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0)
+        for server in self.servers:
+            server.close()
+
+
+class ServerThread:
+    """Serves an application on a listening socket until stopped; closes the socket then."""
+
+    def __init__(self, app: ASGIApp, listener: socket.socket, stopping: asyncio.Event) -> None:
+        self._server = _Server(app, stopping)
+        self._listener = listener
+        self._thread = threading.Thread(target=self._run, name="upstash-workflow-dlq-emulator", daemon=True)
+        self._thread.start()
+        self._server.ready.wait()
+        if not self._server.started:
+            self._thread.join()
+            raise RuntimeError("the emulator's server did not start")
+
+    def stop(self) -> None:
+        self._server.loop.call_soon_threadsafe(self._server.stopping.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._server.run([self._listener])
+        finally:
+            self._listener.close()
+            self._server.ready.set()  # whoever waits for a server that cannot start would wait for ever

@@ -1,0 +1,146 @@
+"""The queue itself: failed runs in the order they entered it."""
+
+import json
+import re
+import threading
+import time
+from bisect import bisect_left, insort
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+Payload = dict[str, Any]
+Position = tuple[int, int]
+"""Unix milliseconds at which a run entered the queue, and a number that tells runs of one millisecond apart."""
+
+_ID = re.compile(r"(0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})")
+
+
+def _labels(payload: Payload) -> list[Any]:
+    labels = payload.get("labels")
+    return [payload.get("label"), *(labels if isinstance(labels, list) else ())]
+
+
+def _states(payload: Payload) -> list[Any]:
+    info = payload.get("failureCallbackInfo")
+    return [payload.get("failureFunctionState"), info.get("state") if isinstance(info, dict) else None]
+
+
+_FACTS: dict[str, Callable[[Payload], list[Any]]] = {
+    "callerIp": lambda payload: [payload.get("callerIP")],
+    "createdAt": lambda payload: [payload.get("createdAt")],
+    "failureFunctionState": _states,
+    "flowControlKey": lambda payload: [payload.get("flowControlKey")],
+    "label": _labels,
+    "workflowCreatedAt": lambda payload: [payload.get("workflowCreatedAt")],
+    "workflowRunId": lambda payload: [payload.get("workflowRunId")],
+    "workflowUrl": lambda payload: [payload.get("workflowUrl")],
+}
+"""What filters look at, each with where it is in a payload."""
+
+
+class Run:
+    """A failed run as JSON, ready to be sent, and the few facts that filters look at: a large queue stays light."""
+
+    __slots__ = ("facts", "json")
+
+    def __init__(self, payload: Payload) -> None:
+        self.json = encode(payload)
+        self.facts = {
+            name: tuple(value for value in values(payload) if isinstance(value, str | int))
+            for name, values in _FACTS.items()
+        }
+
+    def payload(self) -> Payload:
+        payload: Payload = json.loads(self.json)
+        return payload
+
+
+def encode(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+class Store:
+    """Failed runs by their position in the queue. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._positions: list[Position] = []  # ascending, so that a page starts with a bisection, not with a scan
+        self._runs: dict[Position, Run] = {}
+        self._by_id: dict[str, Position] = {}
+
+    def add(self, payloads: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Copies of the payloads enter the queue, all or none; their ids. A payload without a `dlqId` gets one.
+
+        A ValueError for an id that is taken, empty or no string; a ValueError or TypeError for what is no JSON.
+        """
+        with self._lock:
+            runs: dict[Position, Run] = {}
+            ids: dict[str, Position] = {}
+            for payload in payloads:
+                dlq_id, position = self._place(payload, runs)
+                if dlq_id in self._by_id or dlq_id in ids:
+                    raise ValueError(f"a run with the dlqId {dlq_id!r} is in the queue already")
+                runs[position] = Run({**payload, "dlqId": dlq_id})
+                ids[dlq_id] = position
+            self._runs |= runs
+            self._by_id |= ids
+            for position in sorted(runs):
+                insort(self._positions, position)
+        return list(ids)
+
+    def get(self, dlq_id: str) -> Run | None:
+        with self._lock:
+            position = self._by_id.get(dlq_id)
+            return None if position is None else self._runs[position]
+
+    def remove(self, dlq_id: str) -> bool:
+        """Whether there was such a run."""
+        with self._lock:
+            position = self._by_id.pop(dlq_id, None)
+            if position is None:
+                return False
+            del self._runs[position]
+            del self._positions[bisect_left(self._positions, position)]
+            return True
+
+    def select(
+        self,
+        count: int,
+        *,
+        before: Position,
+        since: int | None = None,
+        until: int | None = None,
+        checks: Sequence[Callable[[Run], bool]] = (),
+    ) -> tuple[list[tuple[Position, Run]], bool]:
+        """The newest `count` runs before a position that entered between two moments (ms, inclusive) and pass.
+
+        And whether there are more of them.
+        """
+        found: list[tuple[Position, Run]] = []
+        with self._lock:
+            end = bisect_left(self._positions, before if until is None else min(before, (until + 1, 0)))
+            start = 0 if since is None else bisect_left(self._positions, (since, 0))
+            for index in range(end - 1, start - 1, -1):
+                position = self._positions[index]
+                run = self._runs[position]
+                if all(check(run) for check in checks):
+                    if len(found) == count:
+                        return found, True
+                    found.append((position, run))
+        return found, False
+
+    def newest_first(self) -> list[Payload]:
+        """Copies of all runs."""
+        with self._lock:
+            return [self._runs[position].payload() for position in reversed(self._positions)]
+
+    def _place(self, payload: Mapping[str, Any], taken: Collection[Position]) -> tuple[str, Position]:
+        """The id of the run and a free position. Ids of the service are positions; others enter the queue now."""
+        dlq_id = payload.get("dlqId", "")
+        if not isinstance(dlq_id, str) or (not dlq_id and "dlqId" in payload):
+            raise ValueError("a dlqId is a string that is not empty")
+        match = _ID.fullmatch(dlq_id)
+        moment, number = (int(match[1]), int(match[2])) if match else (time.time_ns() // 1_000_000, 0)
+        while (moment, number) in self._runs or (moment, number) in taken:
+            number += 1
+        return dlq_id or f"{moment}-{number}", (moment, number)

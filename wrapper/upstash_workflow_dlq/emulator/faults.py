@@ -1,0 +1,139 @@
+"""What can go wrong on the way to the service: values for `Emulator.fail()` and `Settings.fault_shares`."""
+
+import json
+from dataclasses import dataclass
+from http import HTTPStatus
+
+__all__ = [
+    "Answer",
+    "Fault",
+    "Reset",
+    "Slow",
+    "Truncated",
+    "burst_limit",
+    "daily_limit",
+    "html",
+    "reset",
+    "reset_after_acting",
+    "slow",
+    "status",
+    "too_many_requests",
+    "truncated",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """This answer instead of the service's; the request is not carried out."""
+
+    status: int
+    body: bytes
+    headers: tuple[tuple[str, str], ...]
+    reset_header: str | None = None
+    """A header that names a moment which is only known when the answer is sent: `reset_in` seconds later."""
+    reset_in: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """The connection is reset without an answer, before or after the request is carried out."""
+
+    acting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Truncated:
+    """The request is carried out, the answer breaks off in the middle of its body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """The request waits this many seconds (besides `Settings.latency`), then all goes well."""
+
+    seconds: float
+
+
+Fault = Answer | Reset | Truncated | Slow
+
+
+def status(
+    code: int,
+    body: str | bytes | None = None,
+    content_type: str = "application/json",
+    headers: tuple[tuple[str, str], ...] = (),
+) -> Fault:
+    """Any final status (200 to 599), standard or not. The body is an error in the service's JSON unless given.
+
+    A ValueError for other codes.
+    """
+    if not 200 <= code <= 599:
+        raise ValueError(f"not a final HTTP status: {code}")
+    if body is None:
+        body = json.dumps({"error": _phrase(code)})
+    if code in (204, 304):  # HTTP allows these no body
+        body = b""
+    return Answer(code, body.encode() if isinstance(body, str) else body, (("content-type", content_type), *headers))
+
+
+def html(code: int = 502) -> Fault:
+    """The page of a proxy in front of the service."""
+    phrase = _phrase(code)
+    page = f"<!doctype html>\n<html><head><title>{code} {phrase}</title></head><body><h1>{phrase}</h1></body></html>\n"
+    return status(code, page, "text/html; charset=utf-8")
+
+
+def burst_limit(limit: int = 100, reset_in: float = 1.0) -> Fault:
+    """A 429 for too many requests within a second, with the Burst-RateLimit headers.
+
+    The reset header is a Unix timestamp in whole seconds, rounded down: it lies at most `reset_in` seconds ahead.
+    """
+    return _limit("Burst-RateLimit", "Too many requests within one second.", limit, reset_in)
+
+
+def daily_limit(limit: int = 1000, reset_in: float = 3600.0) -> Fault:
+    """A 429 for the limit of the day, with the RateLimit headers. `reset_in` is in seconds, as in `burst_limit`."""
+    return _limit("RateLimit", "No requests are left for today.", limit, reset_in)
+
+
+def too_many_requests(retry_after: int | str | None = None) -> Fault:
+    """A 429 that says nothing about a limit, at most when to come back (seconds or an HTTP date)."""
+    return status(429, headers=() if retry_after is None else (("Retry-After", str(retry_after)),))
+
+
+def reset() -> Fault:
+    """A TCP reset instead of an answer; the request is not carried out."""
+    return Reset(acting=False)
+
+
+def reset_after_acting() -> Fault:
+    """The request is carried out, then a TCP reset instead of the answer."""
+    return Reset(acting=True)
+
+
+def truncated() -> Fault:
+    """The answer announces its whole length, then the connection closes after half of its body.
+
+    The request is carried out. An answer that has no body (of delete) arrives whole.
+    """
+    return Truncated()
+
+
+def slow(seconds: float) -> Fault:
+    """An answer that takes this many seconds longer."""
+    return Slow(seconds)
+
+
+def _limit(prefix: str, sentence: str, limit: int, reset_in: float) -> Fault:
+    headers = (
+        ("content-type", "application/json"),
+        (f"{prefix}-Limit", str(limit)),
+        (f"{prefix}-Remaining", "0"),
+    )
+    return Answer(429, json.dumps({"error": sentence}).encode(), headers, f"{prefix}-Reset", reset_in)
+
+
+def _phrase(code: int) -> str:
+    try:
+        return HTTPStatus(code).phrase
+    except ValueError:
+        return f"Status {code}"

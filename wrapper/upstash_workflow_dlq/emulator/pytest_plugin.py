@@ -1,0 +1,20 @@
+"""The fixture `dlq_emulator`, known to pytest wherever this distribution is installed."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from . import Emulator
+
+__all__ = ["dlq_emulator"]
+
+
+@pytest.fixture
+def dlq_emulator() -> "Iterator[Emulator]":
+    """A running emulator with an empty queue, a fresh one for each test."""
+    from . import Emulator  # here and not above: every pytest run imports this module
+
+    with Emulator() as dlq:
+        yield dlq
