@@ -57,3 +57,55 @@ def lint(session: nox.Session) -> None:
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []))
     session.run("ruff", "format", *([] if fix else ["--check"]))
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """mypy --strict over everything written here, and over the generated client."""
+    session.install("-e", ".[emulator]", *tools("typing"))
+    session.run("mypy")
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build sdist and wheel, check them, and use the installed wheel in a clean environment without extras."""
+    session.install(*tools("package"))
+    dist = Path(session.create_tmp(), "dist").resolve()
+    shutil.rmtree(dist, ignore_errors=True)
+    session.run("python", "-m", "build", "--outdir", str(dist), silent=True)
+    session.run("twine", "check", "--strict", *map(str, dist.iterdir()))
+    clean = Path(session.create_tmp(), "clean").resolve()
+    session.run("python", "-m", "venv", "--clear", str(clean))
+    python = str(next(path for path in (clean / "bin/python", clean / "Scripts/python.exe") if path.exists()))
+    session.run(python, "-m", "pip", "install", "--quiet", str(next(dist.glob("*.whl"))), external=True)
+    # From another folder: here, Python could find the packages in the checkout.
+    with session.chdir(dist):
+        session.run(python, "-I", str(ROOT / "tests" / "package" / "use_installed.py"), external=True)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """A triage from start to end, against the emulator."""
+    session.install("-e", ".[emulator]", silent=True)
+    session.run("python", "examples/triage.py")
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Hold answers against openapi.yaml. `-- --live` asks the real service instead (reads only; needs QSTASH_TOKEN)."""
+    session.install("-e", ".[emulator]", *tools("tests"))
+    if "--live" in session.posargs:
+        session.run("pytest", "tests/contract/live.py", "-rs", "-v")
+    else:
+        session.run("pytest", "tests/contract", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests, with coverage of the wrapper. `nox -s tests -- ARGS` passes ARGS to pytest and skips coverage."""
+    session.install("-e", ".[emulator]", *tools("tests"))
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    session.run("coverage", "run", "-m", "pytest")
+    session.run("coverage", "report")

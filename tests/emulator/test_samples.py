@@ -93,7 +93,6 @@ def test_only_what_is_no_utf_8_is_in_base64(runs: list[dict[str, Any]], field: s
     assert not any(field in run and f"{field}Base64" in run for run in runs)
 
 
-def test_the_recorded_page_is_the_vendors() -> None:
-    page = json.loads((ROOT / "wrapper/upstash_workflow_dlq/emulator/recorded.json").read_text("utf-8"))
-    assert page["cursor"] == "1752570296426-0"
-    assert page["messages"] == [recorded_run()]
+def test_the_recorded_page_is_the_vendors(recorded_page: dict[str, Any]) -> None:
+    assert recorded_page["cursor"] == "1752570296426-0"
+    assert recorded_page["messages"] == [recorded_run()]

@@ -349,12 +349,12 @@ class FailedRun(_PayloadView):
 
     @property
     def message(self) -> WorkflowDLQMessage:
-        """The generated model of this payload, made anew each time; null fields count as absent."""
+        """The generated model of this payload, made anew each time, without known fields that are null."""
         from upstash_workflow_rest.models import WorkflowDLQMessage
 
         try:
             return WorkflowDLQMessage.from_dict(
-                copy.deepcopy({key: value for key, value in self._payload.items() if value is not None})
+                {key: value for key, value in self.to_dict().items() if value is not None or key not in self._KNOWN}
             )
         except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise InvalidResponseError(f"{self._name()} does not fit the generated model: {error}") from error

@@ -1,0 +1,99 @@
+"""Holding answers against openapi.yaml."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import schemathesis
+from hypothesis.strategies import SearchStrategy
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+SPEC = Path(__file__).parents[2] / "openapi.yaml"
+# Named one by one: the default checks send requests of their own.
+CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
+
+_schema = schemathesis.openapi.from_path(SPEC)
+_operations = {
+    result.ok().definition.raw["operationId"]: result.ok()
+    for result in _schema.get_all_operations()
+    if isinstance(result, Ok)
+}
+
+
+def operation_ids() -> list[str]:
+    return list(_operations)
+
+
+def validate(operation_id: str, response: httpx.Response) -> None:
+    """Raise where the spec does not allow this status, content type or body."""
+    # Answers that were read below httpx's client carry no time, and schemathesis wants one.
+    response.elapsed = getattr(response, "_elapsed", timedelta(0))
+    _operations[operation_id].Case(path_parameters={"dlqId": "1"}).validate_response(response, checks=CHECKS)
+
+
+def answer(operation_id: str, payload: Any) -> httpx.Response:
+    """A success of this operation with this body."""
+    operation = _operations[operation_id]
+    return httpx.Response(200, json=payload, request=httpx.Request(operation.method, f"https://test{operation.path}"))
+
+
+def undocumented_fields(operation_id: str, payload: Any) -> set[str]:
+    """Keys in the body of a success that the spec does not know, as paths like `messages[].notBefore`."""
+    closed = jsonschema_rs.Draft202012Validator(_closed(_response_schema(operation_id)))
+    return {_path(error.instance_path, key) for error in closed.iter_errors(payload) for key in _unexpected(error)}
+
+
+def valid_payloads(operation_id: str) -> SearchStrategy[Any]:
+    """Bodies of a success that the spec allows."""
+    # schemathesis generates requests, so the schema is put where a request has it.
+    schema = _response_schema(operation_id)
+    components = schema.pop("components")
+    body = {"required": True, "content": {"application/json": {"schema": schema}}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "responses as requests", "version": "1"},
+        "paths": {"/": {"post": {"requestBody": body, "responses": {"200": {"description": "unused"}}}}},
+        "components": components,
+    }
+    operation = schemathesis.openapi.from_dict(document)["/"]["POST"]
+    return operation.as_strategy().map(lambda case: case.body)
+
+
+def _response_schema(operation_id: str) -> dict[str, Any]:
+    raw = _operations[operation_id].definition.raw
+    schema = raw["responses"]["200"]["content"]["application/json"]["schema"]
+    return copy.deepcopy({**schema, "components": {"schemas": _schema.raw_schema["components"]["schemas"]}})
+
+
+def _closed(schema: dict[str, Any]) -> dict[str, Any]:
+    for node in _objects(schema):
+        if "properties" in node and node.get("type") == "object":
+            node.setdefault("additionalProperties", False)
+    return schema
+
+
+def _objects(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _objects(child)
+
+
+def _unexpected(error: jsonschema_rs.ValidationError) -> list[str]:
+    return list(getattr(error.kind, "unexpected", []))
+
+
+def _path(location: list[str | int], key: str) -> str:
+    steps = "".join("[]" if isinstance(step, int) else f".{step}" for step in [*location, key])
+    return steps.removeprefix(".")

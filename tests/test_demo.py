@@ -1,0 +1,21 @@
+"""The demo tells a true story."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+def test_the_demo_lists_groups_shows_and_deletes(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLES / "triage.py"), run_name="__main__")
+    told = capsys.readouterr().out
+    assert "250 failed runs at http://127.0.0.1:" in told
+    assert 'labelled "billing" or "email"' in told
+    assert "message_id           msg_26hZCxZCuWyyTWPmSVBrNC1RADwpgWxPcak2rQD51EMjFMuzcW7qYXpPiDyw8Gd" in told
+    assert "WorkflowNonRetryableError: this workflow has stopped" in told
+    assert "it is gone: HTTP 404" in told
+    assert "250 failed runs before, 249 now" in told
