@@ -188,7 +188,23 @@ def _decoded(content: bytes | None) -> str | None:
         return None
 
 
-class FailureFunction(_PayloadView):
+class _Answered(_PayloadView):
+    """What an endpoint answered, spelt alike for the run and for its failure function."""
+
+    __slots__ = ()
+
+    @property
+    def response_body(self) -> bytes | None:
+        """Body that was answered, whichever of the two encodings it came in."""
+        return self._read_bytes("responseBody", "responseBodyBase64")
+
+    @property
+    def response_text(self) -> str | None:
+        """`response_body` as text; None where it is not UTF-8."""
+        return _decoded(self.response_body)
+
+
+class FailureFunction(_Answered):
     """What became of a run's failure function (or failure URL), as far as the payload tells."""
 
     __slots__ = ("_run_name",)
@@ -220,18 +236,8 @@ class FailureFunction(_PayloadView):
         # One of the vendor's sources spells the key in the singular.
         return self._read("responseHeaders", _headers) or self._read("responseHeader", _headers)
 
-    @property
-    def response_body(self) -> bytes | None:
-        """Body that the failure function answered."""
-        return self._read_bytes("responseBody", "responseBodyBase64")
 
-    @property
-    def response_text(self) -> str | None:
-        """`response_body` as text; None where it is not UTF-8."""
-        return _decoded(self.response_body)
-
-
-class FailedRun(_PayloadView):
+class FailedRun(_Answered):
     """A workflow run in the dead-letter queue. Immutable, equal by payload, hashable by `dlq_id`.
 
     Absent and null fields are None (empty for collections). A field of the wrong type raises `InvalidResponseError`
@@ -299,16 +305,6 @@ class FailedRun(_PayloadView):
     def body_text(self) -> str | None:
         """`body` as text; None where it is not UTF-8."""
         return _decoded(self.body)
-
-    @property
-    def response_body(self) -> bytes | None:
-        """Body the endpoint answered, whichever of the two encodings it came in."""
-        return self._read_bytes("responseBody", "responseBodyBase64")
-
-    @property
-    def response_text(self) -> str | None:
-        """`response_body` as text; None where it is not UTF-8."""
-        return _decoded(self.response_body)
 
     def response_json(self) -> Any:
         """`response_body` decoded from JSON; None where there is no body. Not JSON: `InvalidResponseError`."""
