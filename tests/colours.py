@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from anyio.from_thread import BlockingPortal
@@ -61,12 +61,21 @@ class BlockingRuns:
         return repr(self._runs)
 
     def _iterate(self, source: Any) -> Iterator[Any]:
-        iterator = aiter(source)
-        while True:
-            try:
-                yield self._portal.call(iterator.__anext__)
-            except StopAsyncIteration:
-                return
+        return BlockingIterator(aiter(source), self._portal)
+
+
+class BlockingIterator(Iterator[Any]):
+    # No generator: it would end at the first error, and the async iterator does not.
+
+    def __init__(self, iterator: AsyncIterator[Any], portal: BlockingPortal) -> None:
+        self._iterator = iterator
+        self._portal = portal
+
+    def __next__(self) -> Any:
+        try:
+            return self._portal.call(self._iterator.__anext__)
+        except StopAsyncIteration:
+            raise StopIteration from None
 
 
 # What tests see: the sync client, or the async one behind the same face.

@@ -31,7 +31,7 @@ class Wire(httpx.MockTransport):
         if isinstance(answer, Exception):
             raise answer
         if isinstance(answer, dict):
-            return httpx.Response(200, json=answer)
+            return httpx.Response(200, content=as_json(answer))
         if isinstance(answer, int):
             return httpx.Response(answer)
         # A response is read once; one that repeats must be made anew.

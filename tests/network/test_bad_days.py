@@ -151,6 +151,60 @@ def test_a_client_is_shared_between_tasks(backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_an_iterator_shared_by_tasks_doubles_nothing_and_says_so(backend: str) -> None:
+    import anyio
+    from upstash_workflow_dlq import AsyncDLQClient
+
+    seen: list[str | None] = []
+    refused: list[str] = []
+
+    async def main(emulator: Emulator) -> None:
+        async with AsyncDLQClient(emulator.token, base_url=emulator.url) as client:
+            iterator = aiter(client.list(page_size=10))
+
+            async def walk() -> None:
+                try:
+                    async for run in iterator:
+                        seen.append(run.dlq_id)
+                except RuntimeError as error:
+                    refused.append(str(error))
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(4):
+                    tasks.start_soon(walk)
+
+    with Emulator(runs=100) as emulator:
+        anyio.run(main, emulator, backend=backend)
+    assert sorted(map(str, seen)) == sorted(expected(100))
+    assert refused == ["another thread or task is reading from this iterator: give each its own"] * 3
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_walk_goes_on_after_it_was_cancelled(backend: str) -> None:
+    import anyio
+    from upstash_workflow_dlq import AsyncDLQClient
+
+    seen: list[str | None] = []
+
+    async def main(emulator: Emulator) -> None:
+        async with AsyncDLQClient(emulator.token, base_url=emulator.url) as client:
+            iterator = aiter(client.list(page_size=10))
+            while True:
+                with anyio.move_on_after(0.03) as scope:
+                    try:
+                        seen.append((await anext(iterator)).dlq_id)
+                    except StopAsyncIteration:
+                        return
+                if scope.cancelled_caught:
+                    emulator.settings.latency = 0
+
+    with Emulator(runs=100) as emulator:
+        emulator.settings.latency = 0.2
+        anyio.run(main, emulator, backend=backend)
+    assert seen == expected(100)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_leaving_a_walk_early_leaves_nothing_behind(backend: str) -> None:
     import anyio
     from upstash_workflow_dlq import AsyncDLQClient

@@ -50,6 +50,9 @@ def resolved(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], **argumen
             ("https://x.example", "t"),
         ),
         ({"QSTASH_REGION": "US_EAST_1", "EU_CENTRAL_1_QSTASH_TOKEN": "eu"}, {"region": "eu-central-1"}, (EU, "eu")),
+        ({"QSTASH_REGION": "MARS_1"}, {"token": "a", "base_url": US}, (US, "a")),
+        ({}, {"token": "a", "base_url": "HTTPS://Upper.Example/"}, ("https://upper.example", "a")),
+        ({}, {"token": "a", "base_url": httpx.URL(EU)}, (EU, "a")),
     ],
 )
 def test_arguments_win_over_the_region_and_the_region_over_the_rest(
@@ -76,8 +79,9 @@ def test_a_token_that_could_not_travel_is_refused_without_being_shown(connect: C
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"region": "mars-1"}, 'region is \'mars-1\'; known regions are "us-east-1", "eu-central-1"'),
-        ({"auth": "cookie"}, 'auth is "header" or "query", not \'cookie\''),
+        ({"region": "mars-1"}, 'region must be "us-east-1" or "eu-central-1"'),
+        ({"region": 5}, 'region must be "us-east-1" or "eu-central-1"'),
+        ({"auth": "cookie"}, 'auth must be "header" or "query"'),
         ({"token": 5}, "token must be a string, not int"),
         ({"base_url": "qstash.upstash.io"}, "base_url must be http"),
         ({"base_url": "ftp://qstash.upstash.io"}, "base_url must be http"),
@@ -85,9 +89,13 @@ def test_a_token_that_could_not_travel_is_refused_without_being_shown(connect: C
         ({"base_url": ""}, "base_url must be http"),
         ({"base_url": "https://qstash.upstash.io?a=b"}, "base_url must be http"),
         ({"base_url": "https://qstash.upstash.io/#x"}, "base_url must be http"),
-        ({"base_url": "https://user:pass@qstash.upstash.io"}, "must not contain a user name"),
-        ({"base_url": "https://qstash.upstash.io:port"}, "base_url is not a URL"),
-        ({"base_url": 5}, "base_url is not a URL"),
+        ({"base_url": "https://qstash.upstash.io?"}, "base_url must be http"),
+        ({"base_url": "https://qstash.upstash.io#"}, "base_url must be http"),
+        ({"base_url": "https://a..b"}, "base_url must be http"),
+        ({"base_url": f"https://{'a' * 70}.example"}, "base_url must be http"),
+        ({"base_url": "https://user:pass@qstash.upstash.io"}, "without a user name"),
+        ({"base_url": "https://qstash.upstash.io:port"}, "is not a URL"),
+        ({"base_url": 5}, "base_url must be http"),
         ({"transport": object()}, "transport must be an httpx"),
     ],
 )
@@ -102,7 +110,7 @@ def test_a_configuration_that_cannot_work_is_refused(
 
 def test_an_unknown_region_in_the_environment_is_named(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QSTASH_REGION", "MARS_1")
-    with pytest.raises(ConfigurationError, match="QSTASH_REGION is 'MARS_1'"):
+    with pytest.raises(ConfigurationError, match="QSTASH_REGION must be"):
         connect()
 
 
@@ -189,7 +197,23 @@ def test_the_timeout_reaches_the_transport(connect: Connect, timeout: Any) -> No
     assert wire.requests[0].extensions["timeout"] == expected.as_dict()
 
 
-@pytest.mark.parametrize("timeout", [0, -1, "5", True, float("nan")])
+@pytest.mark.parametrize("timeout", [0, -1, "5", True, (5, 5), float("nan"), float("inf"), 1e12])
 def test_a_timeout_that_is_none_is_refused(connect: Connect, timeout: Any) -> None:
     with pytest.raises(ConfigurationError, match="timeout must be positive seconds"):
         connect(timeout=timeout)
+
+
+@pytest.mark.parametrize("swapped", ["base_url", "region", "auth"])
+def test_a_token_in_the_wrong_place_is_not_quoted(connect: Connect, swapped: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        connect("https://qstash.upstash.io", **{swapped: "eyJhbGciOiJub25lIn0.c2VjcmV0"})
+    assert "eyJ" not in str(caught.value)
+
+
+@pytest.mark.parametrize("proxy", ["ftp://proxy.example", "http://proxy.example:port"])
+def test_a_proxy_that_is_none_is_named_by_its_variable(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(ConfigurationError, match="HTTPS_PROXY"):
+        connect()

@@ -13,6 +13,7 @@ import pytest
 from upstash_workflow_dlq import (
     FailedRun,
     Failure,
+    FailureFunction,
     FailureFunctionState,
     InvalidResponseError,
 )
@@ -208,6 +209,7 @@ def test_a_value_of_the_wrong_type_spoils_only_its_attribute(key: str) -> None:
         ({"labels": [], "label": "a"}, ("a",)),
         ({"labels": None, "label": "a"}, ("a",)),
         ({"labels": None, "label": ""}, ()),
+        ({"labels": ["a"], "label": 5}, ("a",)),
     ],
 )
 def test_labels_are_the_list_or_else_the_deprecated_one(payload: dict[str, Any], labels: tuple[str, ...]) -> None:
@@ -305,7 +307,29 @@ def test_both_spellings_of_the_failure_function_headers_are_read() -> None:
         assert repr(function) == "FailureFunction(state=None, response_status=None)"
         assert hash(function) == hash(copy.deepcopy(function))
         with pytest.raises(AttributeError):
-            function.state = None
+            function.state = None  # type: ignore[assignment]
+
+
+def test_a_failure_function_can_be_made_by_hand() -> None:
+    function = FailureFunction("CALLBACK_FAIL", 500, {"X-A": ["1"]}, '{"error": "x"}')
+    assert function.state is FailureFunctionState.CALLBACK_FAIL
+    assert (function.response_status, function.response_headers["x-a"]) == (500, "1")
+    assert function.response_body == b'{"error": "x"}'
+    assert FailureFunction(response_body=b"\xff").response_body == b"\xff"
+    payload = {"state": "CALLBACK_FAIL", "responseStatus": 500}
+    assert FailedRun({"failureCallbackInfo": payload}).failure_function == FailureFunction("CALLBACK_FAIL", 500)
+    assert len({FailureFunction(), FailureFunction("a"), FailureFunction("a")}) == 2
+
+
+def test_what_is_nested_too_deeply_to_copy_says_so() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    run = FailedRun({"dlqId": "1", "extra": deep})
+    assert run.dlq_id == "1"
+    for read in (run.to_dict, lambda: run.extra, lambda: run.message):
+        with pytest.raises(InvalidResponseError, match="failed run '1' is nested too deeply"):
+            read()
 
 
 def test_a_broken_field_of_the_failure_function_spoils_only_itself() -> None:

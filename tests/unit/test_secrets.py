@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import traceback
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import httpx
 import pytest
 from conftest import Connect
 from fakes import Wire, page
 from httpx_retries import Retry
-from upstash_workflow_dlq import AsyncDLQClient, DLQClient, DLQError
+from upstash_workflow_dlq import AsyncDLQClient, AuthenticationError, DLQClient, DLQError
 
-TOKEN = "eyJhbGciOiJub25lIn0.c2VjcmV0"
+TOKEN = "eyJVc2VySUQi+abc/def=="
+SPELLINGS = [TOKEN, quote(TOKEN), quote(TOKEN, safe=""), quote_plus(TOKEN), json.dumps(TOKEN).replace("/", "\\/")[1:-1]]
 
 
 @pytest.mark.parametrize("auth", ["header", "query"])
@@ -23,12 +26,17 @@ TOKEN = "eyJhbGciOiJub25lIn0.c2VjcmV0"
         page("1"),
         httpx.Response(401, json={"error": f"invalid token {TOKEN}"}),
         httpx.Response(502, content=f"<html>{TOKEN}</html>".encode()),
+        httpx.Response(502, content=f"upstream: /?qstash_token={quote(TOKEN, safe='')}".encode()),
+        httpx.Response(500, content=f"upstream: /?qstash_token={quote_plus(TOKEN)} {quote(TOKEN)}".encode()),
+        httpx.Response(500, content=json.dumps({"error": TOKEN}).replace("/", "\\/").encode()),
+        httpx.Response(500, headers={"X-Request-Id": TOKEN, "Content-Type": TOKEN}),
         httpx.Response(302, headers={"Location": "https://elsewhere.example"}),
         httpx.Response(200, content=TOKEN.encode()),
         httpx.ConnectError("refused"),
         httpx.ReadTimeout("slow"),
+        httpx.ConnectError(f"no route to /?qstash_token={quote_plus(TOKEN)}"),
     ],
-    ids=str,
+    ids=lambda answer: repr(answer)[:30],
 )
 def test_whatever_happens_the_token_does_not_show(
     connect: Connect, caplog: pytest.LogCaptureFixture, waits: list[float], auth: str, answer: Any
@@ -44,10 +52,17 @@ def test_whatever_happens_the_token_does_not_show(
         shown += ["".join(traceback.format_exception(error)), *(repr(link) for link in chain)]
         shown += [repr(vars(link)) for link in chain if link is not None]
         shown += [str(link.request.url) for link in chain if isinstance(link, httpx.RequestError)]
-    assert TOKEN in str(wire.requests[0].url) + str(dict(wire.requests[0].headers))
+    sent = wire.requests[0]
+    assert TOKEN in (sent.headers.get("Authorization", "") + sent.url.params.get("qstash_token", ""))
     assert caplog.records
     for text in [*shown, *(str(vars(record)) + record.getMessage() for record in caplog.records)]:
-        assert TOKEN not in text
+        assert not any(spelling in text for spelling in SPELLINGS)
+
+
+def test_an_answer_is_not_changed_for_a_token_too_short_to_be_one(connect: Connect) -> None:
+    answer = httpx.Response(401, json={"error": "invalid token in test"})
+    with pytest.raises(AuthenticationError, match="invalid token in test"):
+        connect("t", transport=Wire(answer)).get("1")
 
 
 @pytest.mark.parametrize("client_type", [DLQClient, AsyncDLQClient])

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum
 from typing import Any
 
+import httpx
 import pytest
 from conftest import Connect
 from fakes import Wire, page
-from upstash_workflow_dlq import FailedRun, FailureFunctionState, InvalidResponseError, Page, PaginationError
+from upstash_workflow_dlq import (
+    FailedRun,
+    FailureFunctionState,
+    InvalidResponseError,
+    Page,
+    PaginationError,
+    ServerError,
+)
 
 
 def ids(runs: Any) -> list[str | None]:
@@ -162,6 +172,63 @@ def test_filters_of_none_are_not_given(connect: Connect) -> None:
     assert wire.sent == ["GET /v2/workflows/dlq?count=100"]
 
 
+def test_members_of_enumerations_stand_for_their_text(connect: Connect) -> None:
+    class Name(str, Enum):  # noqa: UP042 - not a StrEnum, whose str() would do
+        LABEL = "billing"
+        CURSOR = "a"
+
+    wire = Wire(page(), {})
+    client = connect(transport=wire)
+    assert ids(client.list(label=Name.LABEL, cursor=Name.CURSOR)) == []
+    client.get(Name.LABEL)
+    assert wire.sent == ["GET /v2/workflows/dlq?cursor=a&count=100&label=billing", "GET /v2/workflows/dlq/billing"]
+
+
+def test_dates_before_1970_are_dates(connect: Connect) -> None:
+    wire = Wire(page())
+    assert ids(connect(transport=wire).list(to_date="1969-12-31T23:59:59Z")) == []
+    assert wire.sent == ["GET /v2/workflows/dlq?count=100&toDate=-1000"]
+
+
+def test_an_iterator_goes_on_after_an_error(connect: Connect) -> None:
+    wire = Wire(page("1", cursor="a"), 500, page("2"))
+    walk = iter(connect(transport=wire).list())
+    assert next(walk).dlq_id == "1"
+    with pytest.raises(ServerError):
+        next(walk)
+    assert next(walk).dlq_id == "2"
+    assert wire.sent[1] == wire.sent[2]
+
+
+def test_no_page_is_held_while_the_next_is_read(connect: Connect) -> None:
+    alive: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        gc.collect()
+        objects = [thing for thing in gc.get_objects() if isinstance(thing, FailedRun)]
+        alive.append(sum(str(run.dlq_id).startswith("held") for run in objects))
+        return httpx.Response(200, json=page(*(f"held{number}" for number in range(9)), cursor=f"{len(alive)}"))
+
+    client = connect(transport=httpx.MockTransport(answer))
+    for number, _ in enumerate(client.list()):
+        if number == 30:
+            break
+    assert alive == [0, 1, 1, 1]  # the one that the loop has in its hands
+
+
+def test_count_holds_no_page_either(connect: Connect) -> None:
+    alive: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        gc.collect()
+        objects = [thing for thing in gc.get_objects() if isinstance(thing, FailedRun)]
+        alive.append(sum(str(run.dlq_id).startswith("counted") for run in objects))
+        return httpx.Response(200, json=page("counted", cursor="" if len(alive) == 3 else f"{len(alive)}"))
+
+    assert connect(transport=httpx.MockTransport(answer)).count() == 3
+    assert alive == [0, 0, 0]
+
+
 def test_a_state_the_service_may_add_is_passed_through(connect: Connect) -> None:
     wire = Wire(page())
     assert ids(connect(transport=wire).list(failure_function_state="CALLBACK_PAUSED")) == []
@@ -205,10 +272,25 @@ def test_a_limit_with_a_response_status_reads_whole_pages_until_it_has_enough(co
 
 
 def test_pages_with_a_limit_and_a_response_status_never_read_past_their_cursor(connect: Connect) -> None:
-    wire = Wire(messages_with_statuses(500, 489, cursor="a"), messages_with_statuses(489, cursor="b"))
+    wire = Wire(
+        messages_with_statuses(500, 489, cursor="a"),
+        messages_with_statuses(500, 489, 489, cursor="c"),
+        messages_with_statuses(500, 489, cursor="b"),
+    )
     pages = list(connect(transport=wire).list(response_status=489, limit=2).pages())
     assert [(len(page.runs), page.cursor) for page in pages] == [(1, "a"), (1, "b")]
-    assert wire.sent == ["GET /v2/workflows/dlq?count=2", "GET /v2/workflows/dlq?cursor=a&count=1"]
+    assert wire.sent == [
+        "GET /v2/workflows/dlq?count=100",
+        "GET /v2/workflows/dlq?cursor=a&count=100",
+        "GET /v2/workflows/dlq?cursor=a&count=2",
+    ]
+
+
+def test_pages_that_end_with_the_last_run_wanted_are_read_once(connect: Connect) -> None:
+    wire = Wire(messages_with_statuses(500, 489, cursor="a"))
+    [read] = connect(transport=wire).list(response_status=489, limit=1).pages()
+    assert (len(read.runs), read.cursor) == (1, "a")
+    assert len(wire.sent) == 1
 
 
 def test_count_reads_through_all_pages(connect: Connect) -> None:
@@ -230,7 +312,8 @@ def test_count_counts_only_what_the_response_status_lets_pass(connect: Connect) 
     [
         ({"messages": {}}, "messages of a page should be a list of objects"),
         ({"messages": [{}, None]}, "messages of a page should be a list of objects"),
-        ({"messages": [], "cursor": 7}, "cursor of a page should be a string, but is int"),
+        ({"messages": [], "cursor": 7}, "cursor of a page should be Unicode text, not this int"),
+        ({"messages": [], "cursor": "\ud800"}, "cursor of a page should be Unicode text, not this str"),
         ({"error": "try later"}, "a page without messages, but with error"),
     ],
 )
@@ -245,7 +328,7 @@ def test_a_broken_field_spoils_neither_its_page_nor_its_run(connect: Connect) ->
     wire = Wire(page("1", createdAt="yesterday", workflowUrl="https://my.app"))
     [run] = connect(transport=wire).list()
     assert run.workflow_url == "https://my.app"
-    with pytest.raises(InvalidResponseError, match="createdAt of failed run '1' should be an integer, but is str"):
+    with pytest.raises(InvalidResponseError, match="createdAt of failed run '1' should be an integer, not this str"):
         _ = run.created_at
 
 
@@ -289,6 +372,7 @@ REFUSED_BY_LIST_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"limit": -1}, ValueError, "limit is -1"),
     ({"limit": 1.0}, TypeError, "limit takes an int, not float"),
     ({"cursor": ""}, ValueError, "cursor is empty"),
+    ({"cursor": "\ud800"}, ValueError, "not valid Unicode"),
     ({"cursor": 5}, TypeError, "cursor takes a string, not int"),
 ]
 

@@ -14,11 +14,13 @@ from fakes import Breaking, Wire, page
 from httpx_retries import Retry
 from upstash_workflow_dlq import (
     ConfigurationError,
+    InvalidResponseError,
     NotFoundError,
     RateLimitError,
     ServerError,
     TransportError,
 )
+from upstash_workflow_dlq._transport import DEFAULT_RETRY
 
 PASSING = [
     httpx.ConnectError("refused"),
@@ -132,11 +134,12 @@ def test_a_reset_is_a_moment_on_the_clock_of_the_server(connect: Connect, waits:
     assert 3 <= waits[0] <= 5
 
 
-def test_a_reset_beyond_the_total_time_is_raised_at_once(connect: Connect, waits: list[float]) -> None:
+@pytest.mark.parametrize("rules", [DEFAULT_RETRY, Retry(total=2), Retry(max_backoff_wait=7200, total_timeout=600)])
+def test_a_reset_beyond_the_total_time_is_raised_at_once(connect: Connect, waits: list[float], rules: Retry) -> None:
     headers = {"RateLimit-Limit": "500", "RateLimit-Remaining": "0", "RateLimit-Reset": str(int(time.time()) + 3600)}
     wire = Wire(httpx.Response(429, headers=headers, json={"error": "daily limit"}))
     with pytest.raises(RateLimitError, match="daily limit") as caught:
-        connect(transport=wire).get("1")
+        connect(transport=wire, retry=rules).get("1")
     assert caught.value.kind == "daily"
     assert waits == []
     assert len(wire.sent) == 1
@@ -168,6 +171,50 @@ def test_each_call_has_its_own_tries_and_time(connect: Connect, waits: list[floa
     assert client.count() == 2
     assert client.count() == 1
     assert waits == [40, 40, 40]
+
+
+def test_a_wait_beyond_the_longest_of_the_rules_is_not_begun(connect: Connect, waits: list[float]) -> None:
+    wire = Wire(httpx.Response(503, headers={"Retry-After": "7"}))
+    with pytest.raises(ServerError):
+        connect(transport=wire, retry=Retry(total=2, max_backoff_wait=5)).get("1")
+    assert waits == []
+
+
+def test_limits_told_beside_another_failure_are_not_waited_for(connect: Connect, waits: list[float]) -> None:
+    headers = {"RateLimit-Limit": "1000", "RateLimit-Remaining": "900", "RateLimit-Reset": str(int(time.time()) + 3600)}
+    wire = Wire(httpx.Response(503, headers=headers), page("1"))
+    assert connect(transport=wire).count() == 1
+    assert waits[0] < 1
+
+
+def test_a_body_that_ends_with_its_connection_is_asked_for_again_when_it_makes_no_sense(
+    connect: Connect, waits: list[float]
+) -> None:
+    def unmeasured(body: bytes) -> httpx.Response:
+        return httpx.Response(200, headers={"Connection": "close"}, stream=httpx.ByteStream(body))
+
+    answers = iter([unmeasured(b'{"messages": ['), unmeasured(b'{"messages": []}')])
+    assert connect(transport=httpx.MockTransport(lambda request: next(answers))).count() == 0
+    assert len(waits) == 1
+    with pytest.raises(InvalidResponseError, match="not JSON"):
+        connect(transport=httpx.MockTransport(lambda request: unmeasured(b"<html>"))).count()
+    assert len(waits) == 6
+
+
+def test_a_garbled_body_is_asked_for_again_whatever_the_rules_say_of_exceptions(
+    connect: Connect, waits: list[float]
+) -> None:
+    garbled = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(b"not gzip"))
+    answers = iter([garbled, httpx.Response(200, json=page("1"))])
+    client = connect(transport=httpx.MockTransport(lambda request: next(answers)), retry=Retry(total=1))
+    assert client.count() == 1
+
+
+def test_methods_that_the_rules_leave_out_are_not_sent_again(connect: Connect, waits: list[float]) -> None:
+    wire = Wire(503)
+    with pytest.raises(ServerError):
+        connect(transport=wire, retry=Retry(allowed_methods=["GET"])).delete("1")
+    assert len(wire.sent) == 1
 
 
 def test_no_retries_when_switched_off(connect: Connect) -> None:

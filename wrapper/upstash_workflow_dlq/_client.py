@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Generic, Literal, Self, TypeVar, Unpack
+from typing import Generic, Literal, Self, TypeVar, Unpack
 
 import httpx
 from httpx_retries import Retry
@@ -25,6 +25,7 @@ from .errors import ConfigurationError, TransportError
 HEADERS = {"User-Agent": f"upstash-workflow-dlq/{__version__}"}
 
 T = TypeVar("T")
+NetworkT = TypeVar("NetworkT", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
 TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
 
 
@@ -76,8 +77,8 @@ class _Client(Generic[TransportT]):
     def low_level(self) -> AuthenticatedClient:
         """The generated client, set up like this one, for calls the wrapper has no method for.
 
-        It shares this client's connections and retries; the token is added on the way out and not kept in it. A status
-        that the spec does not name raises `upstash_workflow_rest.errors.UnexpectedStatus`.
+        It shares this client's connections and retries, and closing it closes both. The token is added on the way out
+        and not kept in it. A status that the spec does not name raises `upstash_workflow_rest.errors.UnexpectedStatus`.
         """
         return AuthenticatedClient(
             self._config.base_url,
@@ -88,16 +89,28 @@ class _Client(Generic[TransportT]):
             raise_on_unexpected_status=True,
         )
 
+    def _network_transport(self, kind: Callable[..., NetworkT]) -> NetworkT:
+        base_url = self._config.base_url
+        try:
+            return kind(verify=tls_context(base_url), proxy=environment_proxy(base_url))
+        except (httpx.InvalidURL, ValueError):
+            raise ConfigurationError("the proxy in the environment (HTTPS_PROXY, ALL_PROXY) is no proxy URL") from None
+
     def _request(self, call: Call) -> httpx.Request:
         return self._http.build_request(**call.kwargs, extensions={"repeatable": call.repeatable})
 
     def _answer(self, response: httpx.Response) -> Answer:
         tries = response.extensions.get("retry")
+        headers, content = response.headers, response.content
+        if not response.is_success:
+            # A server that quotes the token back must not put it into an exception.
+            redact = self._config.credentials.redact
+            headers = httpx.Headers([(name, redact(value)) for name, value in headers.multi_items()], headers.encoding)
+            content = redact(content.decode("latin-1")).encode("latin-1")
         answer = Answer(
             status_code=response.status_code,
-            headers=response.headers,
-            # A server that quotes the token back must not put it into an exception.
-            content=response.content if response.is_success else self._config.credentials.redact(response.content),
+            headers=headers,
+            content=content,
             method=response.request.method,
             url=str(response.request.url),
             tries=tries.attempts_made + 1 if tries else 1,
@@ -109,13 +122,13 @@ class _Client(Generic[TransportT]):
     def _transport_errors(self, call: Call) -> Iterator[None]:
         try:
             yield
-        except httpx.HTTPError as error:
-            what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError) as error:
+            what = f"{type(error).__name__}: {error}".removesuffix(": ")
             raise TransportError(f"{call} to {self._config.base_url} got no complete answer: {what}") from error
 
 
 class DLQClient(_Client[httpx.BaseTransport]):
-    """The dead-letter queue of Upstash Workflow. May be shared between threads; close it, or use it in a `with`.
+    """The dead-letter queue of Upstash Workflow. Threads may share it; close it, or use it in a `with`.
 
     Methods raise the errors of `upstash_workflow_dlq.errors`; bad arguments are a `ValueError` or `TypeError` before
     anything is sent.
@@ -126,7 +139,7 @@ class DLQClient(_Client[httpx.BaseTransport]):
 
     def _connect(self, transport: httpx.BaseTransport | None, retry: Retry | None) -> None:
         if transport is None:
-            transport = httpx.HTTPTransport(**_network_options(self._config))
+            transport = self._network_transport(httpx.HTTPTransport)
         _check_colour(transport, httpx.BaseTransport)
         self._transport = with_retries(SyncEdge(self._config, transport), retry)
         self._http = httpx.Client(
@@ -183,6 +196,8 @@ class DLQClient(_Client[httpx.BaseTransport]):
         except StopIteration as done:
             result: T = done.value
             return result
+        finally:
+            flow.close()
 
     def _send(self, call: Call) -> Answer:
         with self._transport_errors(call):
@@ -200,9 +215,7 @@ class FailedRuns:
         return f"FailedRuns({self._listing})"
 
     def __iter__(self) -> Iterator[FailedRun]:
-        for page in self._pages(exact_cursors=False):
-            yield from page.runs
-            del page  # or it would be held while the next one is read
+        return _Runs(self._pages(exact_cursors=False))
 
     def pages(self) -> Iterator[Page]:
         """The same runs by page, each with the cursor to go on from."""
@@ -212,22 +225,47 @@ class FailedRuns:
         """The first run, or None."""
         return next(iter(FailedRuns(self._client, self._listing.first())), None)
 
-    def _pages(self, *, exact_cursors: bool) -> Iterator[Page]:
-        walk = PageWalk(self._listing, exact_cursors=exact_cursors)
-        while (page := self._client._run(walk.next_page())) is not None:
-            yield page
-            del page
+    def _pages(self, *, exact_cursors: bool) -> _Pages:
+        return _Pages(self._client, PageWalk(self._listing, exact_cursors=exact_cursors))
+
+
+# Plain iterators, not generators: after an error they go on where they were, where a generator would end as if it had
+# read everything. And an async one that a `break` leaves behind needs no finalizer, of which trio warns.
+
+
+class _Pages(Iterator[Page]):
+    def __init__(self, client: DLQClient, walk: PageWalk) -> None:
+        self._client = client
+        self._walk = walk
+
+    def __next__(self) -> Page:
+        page = self._client._run(self._walk.next_page())
+        if page is None:
+            raise StopIteration
+        return page
+
+
+class _Runs(Iterator[FailedRun]):
+    def __init__(self, pages: _Pages) -> None:
+        self._pages = pages
+        self._runs: Iterator[FailedRun] = iter(())
+
+    def __next__(self) -> FailedRun:
+        while True:
+            for run in self._runs:
+                return run
+            self._runs = iter(next(self._pages).runs)
 
 
 class AsyncDLQClient(_Client[httpx.AsyncBaseTransport]):
-    """`DLQClient` for asyncio and trio. May be shared between tasks; close it, or use it in an `async with`."""
+    """`DLQClient` for asyncio and trio. Tasks of one event loop may share it; close it, or use `async with`."""
 
     _transport: AsyncEdge | SafeRetryTransport
     _http: httpx.AsyncClient
 
     def _connect(self, transport: httpx.AsyncBaseTransport | None, retry: Retry | None) -> None:
         if transport is None:
-            transport = httpx.AsyncHTTPTransport(**_network_options(self._config))
+            transport = self._network_transport(httpx.AsyncHTTPTransport)
         _check_colour(transport, httpx.AsyncBaseTransport)
         self._transport = with_retries(AsyncEdge(self._config, transport), retry)
         self._http = httpx.AsyncClient(
@@ -277,6 +315,8 @@ class AsyncDLQClient(_Client[httpx.AsyncBaseTransport]):
         except StopIteration as done:
             result: T = done.value
             return result
+        finally:
+            flow.close()
 
     async def _send(self, call: Call) -> Answer:
         with self._transport_errors(call):
@@ -308,9 +348,6 @@ class AsyncFailedRuns:
         return _AsyncPages(self._client, PageWalk(self._listing, exact_cursors=exact_cursors))
 
 
-# Plain iterators, not async generators: one that a `break` leaves behind needs no finalizer, and trio warns of none.
-
-
 class _AsyncPages(AsyncIterator[Page]):
     def __init__(self, client: AsyncDLQClient, walk: PageWalk) -> None:
         self._client = client
@@ -335,15 +372,12 @@ class _AsyncRuns(AsyncIterator[FailedRun]):
             self._runs = iter((await anext(self._pages)).runs)
 
 
-def _network_options(config: Config) -> dict[str, Any]:
-    return {"verify": tls_context(config.base_url), "proxy": environment_proxy(config.base_url)}
-
-
 def _checked_timeout(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
-    if isinstance(timeout, httpx.Timeout):
-        return timeout
-    if timeout is not None and (isinstance(timeout, bool | str) or not timeout > 0):
-        raise ConfigurationError(f"timeout must be positive seconds, an httpx.Timeout or None, not {timeout!r}")
+    if timeout is None or isinstance(timeout, httpx.Timeout):
+        return httpx.Timeout(timeout)
+    # Sockets take no more than about 10**9 seconds.
+    if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not 0 < timeout < 10**9:
+        raise ConfigurationError("timeout must be positive seconds, an httpx.Timeout, or None to wait for ever")
     return httpx.Timeout(timeout)
 
 

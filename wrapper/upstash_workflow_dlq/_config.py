@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Literal
+from urllib.parse import quote
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
@@ -28,8 +30,12 @@ class Credentials:
     token: str = field(repr=False)
     auth: Literal["header", "query"]
 
-    def redact(self, content: bytes) -> bytes:
-        return content.replace(self.token.encode(), HIDDEN.encode())
+    def redact(self, text: str) -> str:
+        """The text without the token, also where it was encoded for a URL or for JSON."""
+        if len(self.token) < 8:  # no real token, and as likely to be a part of any word
+            return text
+        spellings = {self.token, quote(self.token), quote(self.token, safe=""), self.token.replace("/", "\\/")}
+        return functools.reduce(lambda shown, spelling: shown.replace(spelling, HIDDEN), spellings, text)
 
 
 @dataclass(frozen=True)
@@ -49,13 +55,15 @@ class Config:
         allow_insecure: bool,
     ) -> Config:
         if auth not in ("header", "query"):
-            raise ConfigurationError(f'auth is "header" or "query", not {auth!r}')
+            raise ConfigurationError('auth must be "header" or "query"')
         token_names = ["QSTASH_TOKEN"]
         url_names = ["QSTASH_URL"]
         fallback_url = DEFAULT_BASE_URL
-        region_name = region if region is not None else _read(environ, ["QSTASH_REGION"])
-        if region_name is not None:
-            key = _region_key(region_name, "region" if region is not None else "QSTASH_REGION")
+        from_environment = _read(environ, ["QSTASH_REGION"]) if token is None or base_url is None else None
+        if region is not None or from_environment is not None:
+            key = (
+                _region_key(region, "region") if region is not None else _region_key(from_environment, "QSTASH_REGION")
+            )
             token_names.insert(0, f"{key}_QSTASH_TOKEN")
             # QSTASH_URL may belong to another region: it must not override one that was asked for by argument.
             url_names = [f"{key}_QSTASH_URL"] if region is not None else [f"{key}_QSTASH_URL", "QSTASH_URL"]
@@ -97,11 +105,11 @@ def _read(environ: Mapping[str, str], names: list[str]) -> str | None:
     return next((value for name in names if (value := environ.get(name, "").strip())), None)
 
 
-def _region_key(region: str, source: str) -> str:
-    key = region.strip().upper().replace("-", "_")
+def _region_key(region: object, source: str) -> str:
+    key = region.strip().upper().replace("-", "_") if isinstance(region, str) else ""
     if key not in REGIONAL_BASE_URLS:
-        known = ", ".join(f'"{name.lower().replace("_", "-")}"' for name in REGIONAL_BASE_URLS)
-        raise ConfigurationError(f"{source} is {region!r}; known regions are {known}")
+        known = " or ".join(f'"{name.lower().replace("_", "-")}"' for name in REGIONAL_BASE_URLS)
+        raise ConfigurationError(f"{source} must be {known}")
     return key
 
 
@@ -115,17 +123,20 @@ def _checked_token(token: str) -> str:
     return token
 
 
-def _checked_url(base_url: str, allow_insecure: bool) -> str:
+def _checked_url(base_url: object, allow_insecure: bool) -> str:
+    # No message quotes the value: it may be a token that was mistaken for it, or contain one.
+    shape = "base_url must be http(s)://host[:port][/path]"
     try:
-        url = httpx.URL(base_url)
-    except (httpx.InvalidURL, TypeError) as error:
-        raise ConfigurationError(f"base_url is not a URL: {error}") from None
+        url = httpx.URL(str(base_url)) if isinstance(base_url, str | httpx.URL) else None
+        host = "" if url is None else url.host.encode("idna").decode()
+    except (httpx.InvalidURL, UnicodeError):
+        raise ConfigurationError(f"{shape}, and is not a URL") from None
+    if url is None or url.scheme not in {"http", "https"} or not host or "?" in str(base_url) or "#" in str(base_url):
+        raise ConfigurationError(shape)
     if url.userinfo:
-        raise ConfigurationError("base_url must not contain a user name or password: they would show in logs")
-    if url.scheme not in {"http", "https"} or not url.host or url.query or url.fragment:
-        raise ConfigurationError(f"base_url must be http(s)://host[:port][/path], not {base_url!r}")
+        raise ConfigurationError(f"{shape}, without a user name or password: they would show in logs")
     if url.scheme == "http" and not allow_insecure and not is_loopback(url.host):
         raise ConfigurationError(
-            f"{base_url!r} would send the token in clear: use https, or allow_insecure=True if you must"
+            f"http to {host} would send the token in clear: use https, or allow_insecure=True if you must"
         )
-    return base_url.rstrip("/")
+    return str(url).rstrip("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -61,12 +62,21 @@ class Filters:
                 query[name] = _strings(name, value)
             else:
                 query[name] = _string(name, value)
-        if query.get("from_date", 0) > query.get("to_date", float("inf")):
+        if query.get("from_date", -math.inf) > query.get("to_date", math.inf):
             raise ValueError("from_date is after to_date: no run can match; swap them?")
         return cls(query, statuses)
 
     def __bool__(self) -> bool:
         return bool(self.query or self.response_status)
+
+
+def is_unicode(text: str) -> bool:
+    """Whether it can be sent: lone surrogates cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _no_such_filter(name: str) -> str:
@@ -85,11 +95,9 @@ def _string(name: str, value: object) -> str:
         raise ValueError(
             f"{name} {value!r} has a comma, where the service would split it: no run can be asked for by it"
         )
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError(f"{name} {value!r} is not valid Unicode") from None
-    return str(value)
+    if not is_unicode(value):
+        raise ValueError(f"{name} {value!r} is not valid Unicode")
+    return str.__str__(value)  # str() would name the members of some enumerations instead
 
 
 def _strings(name: str, value: object) -> list[str]:

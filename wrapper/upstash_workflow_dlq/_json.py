@@ -16,3 +16,11 @@ def decode_json(content: bytes) -> Any:
         complaint = str(error)
     # Outside the handler, so that the error does not drag the whole content along: json keeps it in its own.
     raise ValueError(complaint)
+
+
+def is_json(content: bytes) -> bool:
+    try:
+        decode_json(content)
+    except ValueError:
+        return False
+    return True

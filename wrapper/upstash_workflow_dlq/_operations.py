@@ -8,7 +8,7 @@ from typing import Any
 from upstash_workflow_rest.api.dlq import delete_failed_run, get_failed_run, list_failed_runs
 
 from ._calls import Call, Flow, raise_unless_success, read_object
-from ._filters import Filters, RunFilters
+from ._filters import Filters, RunFilters, is_unicode
 from ._run import FailedRun
 from .errors import InvalidResponseError, PaginationError
 
@@ -49,8 +49,9 @@ class Listing:
         if cursor is not None:
             if not isinstance(cursor, str):
                 raise TypeError(f"cursor takes a string, not {type(cursor).__name__}")
-            if not cursor.strip():
-                raise ValueError("cursor is empty: leave it out to begin at the beginning")
+            if not cursor.strip() or not is_unicode(cursor):
+                raise ValueError("cursor is empty or not valid Unicode: leave it out to begin at the beginning")
+            cursor = str.__str__(cursor)
         return cls(Filters.parse(filters), cursor, page_size, limit)
 
     def first(self) -> Listing:
@@ -58,18 +59,20 @@ class Listing:
 
 
 class PageWalk:
-    """One walk through a listing. `next_page()` is a flow; it returns None after the last page."""
+    """One walk through a listing. `next_page()` is a flow; it returns None after the last page.
+
+    After an error it can be asked again, and goes on with the same page.
+    """
 
     def __init__(self, listing: Listing, *, exact_cursors: bool) -> None:
         self._listing = listing
-        # Asking for no more than is wanted keeps the cursor behind the last page exact: nothing is read and then cut
-        # off. With a filter applied on this side that takes many small pages: done only where cursors are seen.
-        self._ask_only_for_what_is_left = exact_cursors or not listing.filters.response_status
+        self._exact_cursors = exact_cursors
         self._left = listing.limit
         self._cursor = listing.cursor
         self._cursors_seen = {listing.cursor}
         self._ended = False
         self._going_in_circles = False
+        self._reading = False
 
     def next_page(self) -> Flow[Page | None]:
         if self._ended or self._left == 0:
@@ -78,32 +81,54 @@ class PageWalk:
             raise PaginationError(
                 f"the service sent the cursor {self._cursor!r} a second time; stopped after that page"
             )
+        if self._reading:
+            raise RuntimeError("another thread or task is reading from this iterator: give each its own")
+        self._reading = True
+        try:
+            return self._read((yield from self._fetch()))
+        finally:
+            self._reading = False
+
+    def _fetch(self) -> Flow[dict[str, Any]]:
         count = self._listing.page_size
-        if self._left is not None and self._ask_only_for_what_is_left:
-            count = min(count, self._left)
+        if self._left is None:
+            return (yield from self._ask(count))
+        if not self._listing.filters.response_status:
+            # No more than is wanted, so that the cursor is exact: nothing is read and then cut off.
+            return (yield from self._ask(min(count, self._left)))
+        payload = yield from self._ask(count)
+        if self._exact_cursors and (enough := self._messages_until_enough(payload)) is not None:
+            # Of this page only the beginning is wanted; asked for alone, it comes with the cursor behind it.
+            payload = yield from self._ask(enough)
+        return payload
+
+    def _ask(self, count: int) -> Flow[dict[str, Any]]:
         arguments: dict[str, Any] = {**self._listing.filters.query, "count": count}
         if self._cursor is not None:
             arguments["cursor"] = self._cursor
         answer = yield Call(list_failed_runs._get_kwargs(**arguments), repeatable=True)
         raise_unless_success(answer)
-        return self._read(read_object(answer))
+        return read_object(answer)
+
+    def _messages_until_enough(self, payload: dict[str, Any]) -> int | None:
+        """How many messages of a page hold all runs that are left to find; None where there are not more than those."""
+        statuses = self._listing.filters.response_status
+        found = 0
+        runs = _runs(payload)
+        for number, run in enumerate(runs, start=1):
+            found += _has_status(run, statuses)
+            if found == self._left:
+                return number if number < len(runs) else None
+        return None
 
     def _read(self, payload: dict[str, Any]) -> Page:
-        messages, cursor = payload.get("messages"), payload.get("cursor")
-        if messages is None:
-            # Empty fields may be left out; but an object of other things is no page, and must not read as an empty one.
-            if not payload.keys() <= {"messages", "cursor"}:
-                raise InvalidResponseError(f"a page without messages, but with {', '.join(sorted(payload))}")
-            messages = []
-        if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-            raise InvalidResponseError("messages of a page should be a list of objects")
-        if cursor is not None and not isinstance(cursor, str):
-            raise InvalidResponseError(f"cursor of a page should be a string, but is {type(cursor).__name__}")
+        runs, cursor = _runs(payload), payload.get("cursor")
+        if cursor is not None and not (isinstance(cursor, str) and is_unicode(cursor)):
+            raise InvalidResponseError(f"cursor of a page should be Unicode text, not this {type(cursor).__name__}")
         self._cursor = cursor or None
         self._ended = self._cursor is None
         self._going_in_circles = self._cursor in self._cursors_seen
         self._cursors_seen.add(self._cursor)
-        runs = [FailedRun(message) for message in messages]
         if self._listing.filters.response_status:
             runs = [run for run in runs if _has_status(run, self._listing.filters.response_status)]
         if self._left is not None:
@@ -112,11 +137,24 @@ class PageWalk:
         return Page(tuple(runs), self._cursor)
 
 
+def _runs(payload: dict[str, Any]) -> list[FailedRun]:
+    messages = payload.get("messages")
+    if messages is None:
+        # Empty fields may be left out; but an object of other things is no page, and must not read as an empty one.
+        if not payload.keys() <= {"messages", "cursor"}:
+            raise InvalidResponseError(f"a page without messages, but with {', '.join(sorted(payload))}")
+        messages = []
+    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+        raise InvalidResponseError("messages of a page should be a list of objects")
+    return [FailedRun(message) for message in messages]
+
+
 def count_runs(listing: Listing) -> Flow[int]:
     walk = PageWalk(listing, exact_cursors=False)
     total = 0
     while (page := (yield from walk.next_page())) is not None:
         total += len(page.runs)
+        del page  # or it would be held while the next one is read
     return total
 
 
@@ -147,7 +185,7 @@ def checked_id(run: FailedRun | str) -> str:
     # Slashes travel encoded, but a proxy may decode them.
     if any(step in {"", ".", ".."} for step in dlq_id.replace("\\", "/").split("/")):
         raise ValueError(f"the dlq_id {dlq_id!r} would be read as a path")
-    return dlq_id
+    return str.__str__(dlq_id)  # the builders use str(), which names the members of some enumerations instead
 
 
 def _has_status(run: FailedRun, statuses: frozenset[int]) -> bool:

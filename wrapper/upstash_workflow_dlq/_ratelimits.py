@@ -12,6 +12,7 @@ from typing import Literal
 from httpx_retries import Retry
 
 _PARSER = Retry()
+_NAMES = ("Limit", "Remaining", "Reset")
 
 
 @dataclass(frozen=True)
@@ -25,23 +26,21 @@ class RateLimit:
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> RateLimit:
         """Read `Retry-After` and the reset headers; `headers` must find its keys in any case."""
+        daily = [_number(headers.get(f"RateLimit-{name}")) for name in _NAMES]
+        burst = [_number(headers.get(f"Burst-RateLimit-{name}")) for name in _NAMES]
+        has_daily = any(f"RateLimit-{name}" in headers for name in _NAMES)
+        has_burst = any(f"Burst-RateLimit-{name}" in headers for name in _NAMES)
         kind: Literal["daily", "burst", "unknown"] = "unknown"
-        prefix = ""
-        if any(f"RateLimit-{name}" in headers for name in ("Limit", "Remaining", "Reset")):
-            kind, prefix = "daily", "RateLimit-"
-        elif any(f"Burst-RateLimit-{name}" in headers for name in ("Limit", "Remaining", "Reset")):
-            kind, prefix = "burst", "Burst-RateLimit-"
-        reset = _number(headers.get(f"{prefix}Reset")) if prefix else None
-        retry_after = _retry_after(headers.get("Retry-After", ""))
-        if retry_after is None and reset is not None:
-            retry_after = max(0.0, reset - _sent_at(headers))
-        return cls(
-            kind=kind,
-            limit=_number(headers.get(f"{prefix}Limit")) if prefix else None,
-            remaining=_number(headers.get(f"{prefix}Remaining")) if prefix else None,
-            reset_at=_moment(reset),
-            retry_after=retry_after,
-        )
+        limit = remaining = reset = None
+        # The daily limit is told alone, or goes before; but what has some left is not what was exceeded.
+        if has_daily and not (has_burst and daily[1]):
+            kind, (limit, remaining, reset) = "daily", daily
+        elif has_burst:
+            kind, (limit, remaining, reset) = "burst", burst
+        asked = retry_after(headers)
+        if asked is None and reset is not None:
+            asked = max(0.0, reset - _sent_at(headers))
+        return cls(kind, limit, remaining, _moment(reset), asked)
 
 
 def _number(text: str | None) -> int | None:
@@ -64,8 +63,9 @@ def _sent_at(headers: Mapping[str, str]) -> float:
         return time.time()
 
 
-def _retry_after(text: str) -> float | None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, as `Retry-After` says."""
     try:
-        return _PARSER.parse_retry_after(text)
+        return _PARSER.parse_retry_after(headers.get("Retry-After", ""))
     except ValueError:
         return None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import binascii
 import copy
-from base64 import b64decode
-from collections.abc import Callable
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Never, NoReturn, Self, TypeVar, overload
 
 import httpx
 
@@ -128,6 +128,9 @@ class _Field(Generic[T]):
     def __get__(self, view: _PayloadView | None, owner: type) -> Self | T:
         return self if view is None else view._read(self.key, self.read)
 
+    def __set__(self, view: _PayloadView, value: Never) -> NoReturn:
+        raise AttributeError(f"{type(view).__name__} cannot be changed")
+
 
 class _PayloadView:
     """A payload that cannot be changed through its view, and whose broken fields spoil only themselves."""
@@ -160,7 +163,7 @@ class _PayloadView:
             return read(value)
         except _WrongType as expected:
             raise InvalidResponseError(
-                f"{key} of {self._name()} should be {expected}, but is {type(value).__name__}"
+                f"{key} of {self._name()} should be {expected}, not this {type(value).__name__}"
             ) from None
 
     def _read_bytes(self, text_key: str, base64_key: str) -> bytes | None:
@@ -174,11 +177,17 @@ class _PayloadView:
     @property
     def extra(self) -> dict[str, Any]:
         """Every key that neither the schema nor this wrapper knows, untouched."""
-        return {key: copy.deepcopy(value) for key, value in self._payload.items() if key not in self._KNOWN}
+        return self._copy({key: value for key, value in self._payload.items() if key not in self._KNOWN})
 
     def to_dict(self) -> dict[str, Any]:
         """The payload exactly as received: a copy, with the names the wire uses."""
-        return copy.deepcopy(self._payload)
+        return self._copy(self._payload)
+
+    def _copy(self, payload: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return copy.deepcopy(payload)
+        except RecursionError:
+            raise InvalidResponseError(f"{self._name()} is nested too deeply") from None
 
 
 def _decoded(content: bytes | None) -> str | None:
@@ -213,15 +222,35 @@ class FailureFunction(_Answered):
     state = _Field("state", _state, "A `FailureFunctionState`; a string where the service has a new one.")
     response_status = _Field("responseStatus", _integer, "HTTP status that the failure function answered.")
 
-    def __init__(self, payload: dict[str, Any], run_name: str) -> None:
-        super().__init__(payload)
-        object.__setattr__(self, "_run_name", run_name)
+    def __init__(
+        self,
+        state: str | None = None,
+        response_status: int | None = None,
+        response_headers: Mapping[str, list[str]] | None = None,
+        response_body: bytes | str | None = None,
+    ) -> None:
+        payload: dict[str, Any] = {"state": state, "responseStatus": response_status}
+        payload["responseHeaders"] = None if response_headers is None else dict(response_headers)
+        if isinstance(response_body, bytes):
+            payload["responseBodyBase64"] = b64encode(response_body).decode()
+        else:
+            payload["responseBody"] = response_body
+        super().__init__({key: value for key, value in payload.items() if value is not None})
+        object.__setattr__(self, "_run_name", "no failed run")
+
+    @classmethod
+    def _of(cls, payload: dict[str, Any], run_name: str) -> Self:
+        function = cls.__new__(cls)
+        object.__setattr__(function, "_payload", payload)
+        object.__setattr__(function, "_run_name", run_name)
+        return function
 
     def __reduce__(self) -> tuple[object, ...]:
-        return type(self), (self._payload, self._run_name)
+        return self._of, (self._payload, self._run_name)
 
     def __hash__(self) -> int:
-        return hash(self._run_name)
+        state = self._payload.get("state")
+        return hash(state) if isinstance(state, str) else 0
 
     def __repr__(self) -> str:
         state, status = (self._payload.get(key) for key in ("state", "responseStatus"))
@@ -293,8 +322,11 @@ class FailedRun(_Answered):
     @property
     def labels(self) -> tuple[str, ...]:
         """All labels: `labels`, else the deprecated single `label`."""
+        labels = self._read("labels", _texts)
+        if labels:
+            return labels
         label = self._read("label", _text)
-        return self._read("labels", _texts) or ((label,) if label else ())
+        return (label,) if label else ()
 
     @property
     def body(self) -> bytes | None:
@@ -324,7 +356,7 @@ class FailedRun(_Answered):
             if info is None and not state:
                 return None
             info = {**(info or {}), "state": state}
-        return FailureFunction(info, self._name())
+        return FailureFunction._of(info, self._name())
 
     @property
     def failure(self) -> Failure:

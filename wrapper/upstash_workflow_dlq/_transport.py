@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import math
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import TypeVar, cast
 
@@ -14,19 +15,20 @@ import httpx
 from httpx_retries import Retry, RetryTransport
 
 from ._config import Config
-from ._ratelimits import RateLimit
+from ._json import is_json
+from ._ratelimits import RateLimit, retry_after
 from .errors import ClientClosedError, ConfigurationError
 
 EdgeT = TypeVar("EdgeT", "SyncEdge", "AsyncEdge")
 
 logger = logging.getLogger("upstash_workflow_dlq")
 
+DEFAULT_TOTAL_TIMEOUT = 60.0
 DEFAULT_RETRY = Retry(
     total=5,
     backoff_factor=0.25,
-    max_backoff_wait=20.0,
-    total_timeout=60.0,
-    retry_on_exceptions=(*Retry.RETRYABLE_EXCEPTIONS, httpx.DecodingError),
+    max_backoff_wait=60.0,
+    total_timeout=DEFAULT_TOTAL_TIMEOUT,
 )
 
 
@@ -56,6 +58,16 @@ class _Edge:
                 headers["Authorization"] = f"Bearer {self._credentials.token}"
         return httpx.Request(request.method, url, headers=headers, stream=request.stream, extensions=request.extensions)
 
+    @contextmanager
+    def _redacting(self) -> Iterator[None]:
+        """A transport may quote the URL that it was given, with the token in it."""
+        try:
+            yield
+        except Exception as error:
+            redact = self._credentials.redact
+            error.args = tuple(redact(argument) if isinstance(argument, str) else argument for argument in error.args)
+            raise
+
 
 class SyncEdge(_Edge, httpx.BaseTransport):
     def __init__(self, config: Config, inner: httpx.BaseTransport) -> None:
@@ -63,13 +75,14 @@ class SyncEdge(_Edge, httpx.BaseTransport):
         self._inner = inner
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        response = self._inner.handle_request(self._outgoing(request))
-        if response.is_closed:  # read by an inner transport, such as a recorder
-            return response
-        try:
-            return _complete(response, list(cast(httpx.SyncByteStream, response.stream)))
-        finally:
-            response.close()
+        with self._redacting():
+            response = self._inner.handle_request(self._outgoing(request))
+            if response.is_closed:  # read by an inner transport, such as a recorder
+                return response
+            try:
+                return _complete(response, list(cast(httpx.SyncByteStream, response.stream)))
+            finally:
+                response.close()
 
     def close(self) -> None:
         if not self._closed:
@@ -83,13 +96,14 @@ class AsyncEdge(_Edge, httpx.AsyncBaseTransport):
         self._inner = inner
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        response = await self._inner.handle_async_request(self._outgoing(request))
-        if response.is_closed:
-            return response
-        try:
-            return _complete(response, [chunk async for chunk in cast(httpx.AsyncByteStream, response.stream)])
-        finally:
-            await response.aclose()
+        with self._redacting():
+            response = await self._inner.handle_async_request(self._outgoing(request))
+            if response.is_closed:
+                return response
+            try:
+                return _complete(response, [chunk async for chunk in cast(httpx.AsyncByteStream, response.stream)])
+            finally:
+                await response.aclose()
 
     async def aclose(self) -> None:
         if not self._closed:
@@ -117,7 +131,8 @@ class Tries(Retry):
     """The tries of one call: httpx-retries' loop and the user's rules, with what those leave open.
 
     - The wait is what the answer asks for (`Retry-After`, else the rate limit's reset), else the rules' backoff. It is
-      never cut short: where it does not fit into `total_timeout`, counted from the first try, there is no further try.
+      never cut short: where it exceeds `max_backoff_wait`, or does not fit into `total_timeout` (a minute where the
+      rules have none) counted from the first try, there is no further try.
     - A call that must not run twice is repeated only after failures that prove that it did not run.
     - Waits work on asyncio and trio.
     """
@@ -132,11 +147,11 @@ class Tries(Retry):
         self._repeatable = repeatable
         self._started = started
         self._wait = wait
-        self._next_wait: float | None = None
+        self._next: Tries | None = None
 
     def increment(self) -> Tries:
-        wait = self._next_wait or 0.0
-        return Tries(self._rules.increment(), repeatable=self._repeatable, started=self._started, wait=wait)
+        assert self._next is not None, "the loop goes on only where _plan agreed"  # noqa: S101
+        return self._next
 
     def is_retryable_method(self, method: str) -> bool:
         return True
@@ -148,11 +163,13 @@ class Tries(Retry):
         if isinstance(exception, _TryAgain):
             return True
         safe = self._repeatable or isinstance(exception, self.NOTHING_DONE)
-        return safe and self._rules.is_retryable_exception(exception) and self._plan(type(exception).__name__)
+        # A body that does not decompress was cut short or garbled on the way.
+        passing = isinstance(exception, httpx.DecodingError) or self._rules.is_retryable_exception(exception)
+        return safe and passing and self._plan(type(exception).__name__)
 
     def is_exhausted(self) -> bool:
         # Once another try is planned it happens, whatever the clock says by now.
-        return self._next_wait is None and (self.attempts_made >= self.total or self._time_left() <= 0)
+        return self._next is None and (self._rules.is_exhausted() or self._time_left() <= 0)
 
     def sleep(self, response: httpx.Response | Exception) -> None:
         sleep(self._wait)
@@ -164,25 +181,37 @@ class Tries(Retry):
 
     def _inspect(self, response: httpx.Response) -> None:
         status = response.status_code
-        safe = self._repeatable or status == httpx.codes.TOO_MANY_REQUESTS
-        if safe and self._rules.is_retryable_status_code(status):
-            asked = RateLimit.from_headers(response.headers).retry_after
+        limited = status == httpx.codes.TOO_MANY_REQUESTS
+        if (self._repeatable or limited) and self._rules.is_retryable_status_code(status):
+            # Other answers may carry the limits as well, and fail for another reason.
+            asked = RateLimit.from_headers(response.headers).retry_after if limited else retry_after(response.headers)
             if self._plan(f"HTTP {status}", asked if self._rules.respect_retry_after_header else None):
+                raise _TryAgain
+        elif self._repeatable and _may_be_cut_short(response):
+            if self._plan("half an answer"):
                 raise _TryAgain
         elif self._rules.validate_response is not None:
             self._rules.validate_response(response)
 
     def _plan(self, failure: str, asked: float | None = None) -> bool:
-        wait = asked or self._rules.increment().backoff_strategy()
-        if wait > self._time_left():
+        rules = self._rules.increment()
+        wait = asked or max(0.0, rules.backoff_strategy())
+        if wait > self._rules.max_backoff_wait or wait > self._time_left():
             return False
         logger.info("try %d of %d: %s; next in %.1f s", self.attempts_made + 1, self.total + 1, failure, wait)
-        self._next_wait = wait
+        self._next = Tries(rules, repeatable=self._repeatable, started=self._started, wait=wait)
         return True
 
     def _time_left(self) -> float:
-        budget = self._rules.total_timeout
-        return math.inf if budget is None else budget - (monotonic() - self._started)
+        return (self._rules.total_timeout or DEFAULT_TOTAL_TIMEOUT) - (monotonic() - self._started)
+
+
+def _may_be_cut_short(response: httpx.Response) -> bool:
+    """Where only the end of the connection ends a body, nothing but its own sense tells whether it is whole."""
+    if response.request.method != "GET" or not response.is_success or not response.content:
+        return False
+    delimited = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
+    return not delimited and not is_json(response.content)
 
 
 class _TryAgain(Exception):
@@ -202,6 +231,7 @@ class SafeRetryTransport(RetryTransport):
 
     def _begin(self, request: httpx.Request) -> None:
         repeatable = request.extensions.get("repeatable", request.method == "GET")
+        repeatable = repeatable and self.retry.is_retryable_method(request.method)
         request.extensions["retry"] = Tries(self.retry, repeatable=repeatable, started=monotonic())
 
 
@@ -217,7 +247,7 @@ def with_retries(edge: EdgeT, retry: Retry | None) -> EdgeT | SafeRetryTransport
 
 def tls_context(base_url: str) -> ssl.SSLContext:
     # Without TLS there is nothing to verify: this one trusts nobody, and spares loading the CA bundle.
-    return _ca_context() if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    return _ca_context() if httpx.URL(base_url).scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 @functools.cache
