@@ -16,13 +16,13 @@ def _get_kwargs(
     count: int | Unset = 100,
     from_date: int | Unset = UNSET,
     to_date: int | Unset = UNSET,
-    workflow_url: str | Unset = UNSET,
+    workflow_url: list[str] | Unset = UNSET,
     workflow_run_id: str | Unset = UNSET,
     workflow_created_at: int | Unset = UNSET,
     label: list[str] | Unset = UNSET,
-    failure_function_state: str | Unset = UNSET,
-    caller_ip: str | Unset = UNSET,
-    flow_control_key: str | Unset = UNSET,
+    failure_function_state: list[str] | Unset = UNSET,
+    caller_ip: list[str] | Unset = UNSET,
+    flow_control_key: list[str] | Unset = UNSET,
 ) -> dict[str, Any]:
 
     params: dict[str, Any] = {}
@@ -35,7 +35,11 @@ def _get_kwargs(
 
     params["toDate"] = to_date
 
-    params["workflowUrl"] = workflow_url
+    json_workflow_url: list[str] | Unset = UNSET
+    if not isinstance(workflow_url, Unset):
+        json_workflow_url = workflow_url
+
+    params["workflowUrl"] = json_workflow_url
 
     params["workflowRunId"] = workflow_run_id
 
@@ -47,11 +51,23 @@ def _get_kwargs(
 
     params["label"] = json_label
 
-    params["failureFunctionState"] = failure_function_state
+    json_failure_function_state: list[str] | Unset = UNSET
+    if not isinstance(failure_function_state, Unset):
+        json_failure_function_state = failure_function_state
 
-    params["callerIp"] = caller_ip
+    params["failureFunctionState"] = json_failure_function_state
 
-    params["flowControlKey"] = flow_control_key
+    json_caller_ip: list[str] | Unset = UNSET
+    if not isinstance(caller_ip, Unset):
+        json_caller_ip = caller_ip
+
+    params["callerIp"] = json_caller_ip
+
+    json_flow_control_key: list[str] | Unset = UNSET
+    if not isinstance(flow_control_key, Unset):
+        json_flow_control_key = flow_control_key
+
+    params["flowControlKey"] = json_flow_control_key
 
     params = {k: v for k, v in params.items() if v is not UNSET and v is not None}
 
@@ -109,13 +125,13 @@ def sync_detailed(
     count: int | Unset = 100,
     from_date: int | Unset = UNSET,
     to_date: int | Unset = UNSET,
-    workflow_url: str | Unset = UNSET,
+    workflow_url: list[str] | Unset = UNSET,
     workflow_run_id: str | Unset = UNSET,
     workflow_created_at: int | Unset = UNSET,
     label: list[str] | Unset = UNSET,
-    failure_function_state: str | Unset = UNSET,
-    caller_ip: str | Unset = UNSET,
-    flow_control_key: str | Unset = UNSET,
+    failure_function_state: list[str] | Unset = UNSET,
+    caller_ip: list[str] | Unset = UNSET,
+    flow_control_key: list[str] | Unset = UNSET,
 ) -> Response[Error | FailedRunsPage]:
     """List Failed Workflow Runs
 
@@ -130,13 +146,13 @@ def sync_detailed(
         count (int | Unset):  Default: 100.
         from_date (int | Unset):
         to_date (int | Unset):
-        workflow_url (str | Unset):
+        workflow_url (list[str] | Unset):
         workflow_run_id (str | Unset):
         workflow_created_at (int | Unset):
         label (list[str] | Unset):
-        failure_function_state (str | Unset):
-        caller_ip (str | Unset):
-        flow_control_key (str | Unset):
+        failure_function_state (list[str] | Unset):
+        caller_ip (list[str] | Unset):
+        flow_control_key (list[str] | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -174,13 +190,13 @@ def sync(
     count: int | Unset = 100,
     from_date: int | Unset = UNSET,
     to_date: int | Unset = UNSET,
-    workflow_url: str | Unset = UNSET,
+    workflow_url: list[str] | Unset = UNSET,
     workflow_run_id: str | Unset = UNSET,
     workflow_created_at: int | Unset = UNSET,
     label: list[str] | Unset = UNSET,
-    failure_function_state: str | Unset = UNSET,
-    caller_ip: str | Unset = UNSET,
-    flow_control_key: str | Unset = UNSET,
+    failure_function_state: list[str] | Unset = UNSET,
+    caller_ip: list[str] | Unset = UNSET,
+    flow_control_key: list[str] | Unset = UNSET,
 ) -> Error | FailedRunsPage | None:
     """List Failed Workflow Runs
 
@@ -195,13 +211,13 @@ def sync(
         count (int | Unset):  Default: 100.
         from_date (int | Unset):
         to_date (int | Unset):
-        workflow_url (str | Unset):
+        workflow_url (list[str] | Unset):
         workflow_run_id (str | Unset):
         workflow_created_at (int | Unset):
         label (list[str] | Unset):
-        failure_function_state (str | Unset):
-        caller_ip (str | Unset):
-        flow_control_key (str | Unset):
+        failure_function_state (list[str] | Unset):
+        caller_ip (list[str] | Unset):
+        flow_control_key (list[str] | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -234,13 +250,13 @@ async def asyncio_detailed(
     count: int | Unset = 100,
     from_date: int | Unset = UNSET,
     to_date: int | Unset = UNSET,
-    workflow_url: str | Unset = UNSET,
+    workflow_url: list[str] | Unset = UNSET,
     workflow_run_id: str | Unset = UNSET,
     workflow_created_at: int | Unset = UNSET,
     label: list[str] | Unset = UNSET,
-    failure_function_state: str | Unset = UNSET,
-    caller_ip: str | Unset = UNSET,
-    flow_control_key: str | Unset = UNSET,
+    failure_function_state: list[str] | Unset = UNSET,
+    caller_ip: list[str] | Unset = UNSET,
+    flow_control_key: list[str] | Unset = UNSET,
 ) -> Response[Error | FailedRunsPage]:
     """List Failed Workflow Runs
 
@@ -255,13 +271,13 @@ async def asyncio_detailed(
         count (int | Unset):  Default: 100.
         from_date (int | Unset):
         to_date (int | Unset):
-        workflow_url (str | Unset):
+        workflow_url (list[str] | Unset):
         workflow_run_id (str | Unset):
         workflow_created_at (int | Unset):
         label (list[str] | Unset):
-        failure_function_state (str | Unset):
-        caller_ip (str | Unset):
-        flow_control_key (str | Unset):
+        failure_function_state (list[str] | Unset):
+        caller_ip (list[str] | Unset):
+        flow_control_key (list[str] | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
@@ -297,13 +313,13 @@ async def asyncio(
     count: int | Unset = 100,
     from_date: int | Unset = UNSET,
     to_date: int | Unset = UNSET,
-    workflow_url: str | Unset = UNSET,
+    workflow_url: list[str] | Unset = UNSET,
     workflow_run_id: str | Unset = UNSET,
     workflow_created_at: int | Unset = UNSET,
     label: list[str] | Unset = UNSET,
-    failure_function_state: str | Unset = UNSET,
-    caller_ip: str | Unset = UNSET,
-    flow_control_key: str | Unset = UNSET,
+    failure_function_state: list[str] | Unset = UNSET,
+    caller_ip: list[str] | Unset = UNSET,
+    flow_control_key: list[str] | Unset = UNSET,
 ) -> Error | FailedRunsPage | None:
     """List Failed Workflow Runs
 
@@ -318,13 +334,13 @@ async def asyncio(
         count (int | Unset):  Default: 100.
         from_date (int | Unset):
         to_date (int | Unset):
-        workflow_url (str | Unset):
+        workflow_url (list[str] | Unset):
         workflow_run_id (str | Unset):
         workflow_created_at (int | Unset):
         label (list[str] | Unset):
-        failure_function_state (str | Unset):
-        caller_ip (str | Unset):
-        flow_control_key (str | Unset):
+        failure_function_state (list[str] | Unset):
+        caller_ip (list[str] | Unset):
+        flow_control_key (list[str] | Unset):
 
     Raises:
         errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
