@@ -19,6 +19,7 @@ from upstash_workflow_dlq import (
     PaginationError,
     ServerError,
 )
+from upstash_workflow_dlq._filters import Filters
 
 
 def ids(runs: Any) -> list[str | None]:
@@ -164,6 +165,32 @@ def test_every_filter_has_its_parameter(connect: Connect) -> None:
         "&workflowRunId=wfr_1&workflowCreatedAt=1752829293531&label=billing&label=e-mail+%26+co"
         "&failureFunctionState=CALLBACK_FAIL&callerIp=88.240.188.2&flowControlKey=tenant+%C3%A9"
     ]
+
+
+def test_filters_take_several_values(connect: Connect) -> None:
+    wire = Wire(page())
+    runs = connect(transport=wire).list(
+        workflow_url=["https://a", "https://b"],
+        failure_function_state=[FailureFunctionState.CALLBACK_FAIL, "CALLBACK_PAUSED"],
+        caller_ip=(ip for ip in ["1.2.3.4", "::1"]),
+        flow_control_key={"k": 1},
+    )
+    assert ids(runs) == []
+    assert wire.sent == [
+        "GET /v2/workflows/dlq?count=100&workflowUrl=https%3A%2F%2Fa&workflowUrl=https%3A%2F%2Fb"
+        "&failureFunctionState=CALLBACK_FAIL&failureFunctionState=CALLBACK_PAUSED"
+        "&callerIp=1.2.3.4&callerIp=%3A%3A1&flowControlKey=k"
+    ]
+
+
+def test_a_filter_of_which_the_spec_knows_one_value_takes_no_more() -> None:
+    def builder(*, label: list[str] | None = None, workflow_url: str | None = None) -> dict[str, Any]:
+        return {}
+
+    one = Filters.parse({"label": "a", "workflow_url": ["https://a"]})
+    assert one.arguments(builder) == {"label": ["a"], "workflow_url": "https://a"}
+    with pytest.raises(ValueError, match="workflow_url takes one value here"):
+        Filters.parse({"workflow_url": ["https://a", "https://b"]}).arguments(builder)
 
 
 def test_filters_of_none_are_not_given(connect: Connect) -> None:
@@ -312,8 +339,8 @@ def test_count_counts_only_what_the_response_status_lets_pass(connect: Connect) 
     [
         ({"messages": {}}, "messages of a page should be a list of objects"),
         ({"messages": [{}, None]}, "messages of a page should be a list of objects"),
-        ({"messages": [], "cursor": 7}, "cursor of a page should be Unicode text, not this int"),
-        ({"messages": [], "cursor": "\ud800"}, "cursor of a page should be Unicode text, not this str"),
+        ({"messages": [], "cursor": 7}, "cursor should be Unicode text, not this int"),
+        ({"messages": [], "cursor": "\ud800"}, "cursor should be Unicode text, not this str"),
         ({"error": "try later"}, "a page without messages, but with error"),
     ],
 )

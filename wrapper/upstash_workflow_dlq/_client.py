@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+import builtins
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
-from typing import Generic, Literal, Self, TypeVar, Unpack
+from typing import Generic, Literal, Self, TypeVar, Unpack, overload
 
 import httpx
 from httpx_retries import Retry
 from upstash_workflow_rest import AuthenticatedClient
 
+from ._acting import (
+    RESTART,
+    RESUME,
+    BulkOptions,
+    StartOptions,
+    cancel_callback,
+    delete_many,
+    restart_run,
+    resume_run,
+    retry_callback,
+    start_many,
+)
 from ._calls import Answer, Call, Flow
 from ._config import HIDDEN, Config, environment_proxy
 from ._filters import RunFilters
 from ._operations import MAX_PAGE_SIZE, Listing, Page, PageWalk, count_runs, delete_run, get_run
-from ._run import FailedRun
+from ._overrides import Overrides
+from ._run import FailedRun, StartedRun
 from ._transport import DEFAULT_RETRY, AsyncEdge, SafeRetryTransport, SyncEdge, logger, tls_context, with_retries
 from ._version import __version__
-from .errors import ConfigurationError, TransportError
+from .errors import ConfigurationError, DLQError, TransportError
 
 HEADERS = {"User-Agent": f"upstash-workflow-dlq/{__version__}"}
 
 T = TypeVar("T")
 NetworkT = TypeVar("NetworkT", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
+OptionsT = TypeVar("OptionsT", BulkOptions, StartOptions)
 TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
 
 
@@ -186,13 +201,85 @@ class DLQClient(_Client[httpx.BaseTransport]):
 
     def delete(self, run: FailedRun | str) -> None:
         """Delete one failed run for good. Raises `NotFoundError`, unless an earlier try may have deleted it."""
-        return self._run(delete_run(run))
+        self._run(delete_run(run))
+
+    def resume(self, run: FailedRun | str, **overrides: Unpack[Overrides]) -> StartedRun:
+        """Go on from the step that failed, as a new run; the failed one leaves the queue. Raises `NotFoundError`.
+
+        Sent at most once unless it is certain that nothing was done; after a `TransportError` it may have been.
+        """
+        return self._run(resume_run(run, overrides))
+
+    def restart(self, run: FailedRun | str, **overrides: Unpack[Overrides]) -> StartedRun:
+        """Start again from the first step, otherwise as `resume`."""
+        return self._run(restart_run(run, overrides))
+
+    def retry_failure_callback(self, run: FailedRun | str) -> StartedRun:
+        """Call the failure callback again. `BadRequestError` unless it failed. Sent at most once, as `resume`."""
+        return self._run(retry_callback(run))
+
+    def cancel_failure_callback(self, run: FailedRun | str) -> None:
+        """Cancel the failure callback. `BadRequestError` unless it is in progress. Sent at most once, as `resume`."""
+        self._run(cancel_callback(run))
+
+    @overload
+    def delete_many(self, *, dry_run: Literal[False] = False, **options: Unpack[BulkOptions]) -> int: ...
+    @overload
+    def delete_many(self, *, dry_run: Literal[True], **options: Unpack[BulkOptions]) -> builtins.list[FailedRun]: ...
+    def delete_many(self, *, dry_run: bool = False, **options: Unpack[BulkOptions]) -> int | builtins.list[FailedRun]:
+        """Delete failed runs for good: exactly one of `dlq_ids=`, filters, and `all=True` for the whole queue.
+
+        Returns how many were deleted; with `dry_run=True`, the failed runs that would be, and only reads. Raises
+        `BulkError` with what was done where it stops midway.
+
+        Args:
+            dry_run: look, and do nothing.
+            **options: see `BulkOptions` and `RunFilters`.
+        """
+        result: int | builtins.list[FailedRun] = self._run(delete_many(options, dry_run=dry_run))
+        return result
+
+    @overload
+    def resume_many(
+        self, *, dry_run: Literal[False] = False, **options: Unpack[StartOptions]
+    ) -> builtins.list[StartedRun]: ...
+    @overload
+    def resume_many(self, *, dry_run: Literal[True], **options: Unpack[StartOptions]) -> builtins.list[FailedRun]: ...
+    def resume_many(
+        self, *, dry_run: bool = False, **options: Unpack[StartOptions]
+    ) -> builtins.list[StartedRun] | builtins.list[FailedRun]:
+        """Resume failed runs; otherwise as `delete_many`. Returns the runs that were started.
+
+        Args:
+            dry_run: look, and do nothing.
+            **options: see `StartOptions`, `BulkOptions` and `RunFilters`.
+        """
+        result: builtins.list[StartedRun] = self._run(start_many(RESUME, options, dry_run=dry_run))
+        return result
+
+    @overload
+    def restart_many(
+        self, *, dry_run: Literal[False] = False, **options: Unpack[StartOptions]
+    ) -> builtins.list[StartedRun]: ...
+    @overload
+    def restart_many(self, *, dry_run: Literal[True], **options: Unpack[StartOptions]) -> builtins.list[FailedRun]: ...
+    def restart_many(
+        self, *, dry_run: bool = False, **options: Unpack[StartOptions]
+    ) -> builtins.list[StartedRun] | builtins.list[FailedRun]:
+        """Restart failed runs; otherwise as `resume_many`."""
+        result: builtins.list[StartedRun] = self._run(start_many(RESTART, options, dry_run=dry_run))
+        return result
 
     def _run(self, flow: Flow[T]) -> T:
         try:
             call = next(flow)
             while True:
-                call = flow.send(self._send(call))
+                try:
+                    answer = self._send(call)
+                except DLQError as error:
+                    call = flow.throw(error)
+                else:
+                    call = flow.send(answer)
         except StopIteration as done:
             result: T = done.value
             return result
@@ -307,11 +394,81 @@ class AsyncDLQClient(_Client[httpx.AsyncBaseTransport]):
         """As `DLQClient.delete`."""
         await self._run(delete_run(run))
 
+    async def resume(self, run: FailedRun | str, **overrides: Unpack[Overrides]) -> StartedRun:
+        """As `DLQClient.resume`."""
+        return await self._run(resume_run(run, overrides))
+
+    async def restart(self, run: FailedRun | str, **overrides: Unpack[Overrides]) -> StartedRun:
+        """As `DLQClient.restart`."""
+        return await self._run(restart_run(run, overrides))
+
+    async def retry_failure_callback(self, run: FailedRun | str) -> StartedRun:
+        """As `DLQClient.retry_failure_callback`."""
+        return await self._run(retry_callback(run))
+
+    async def cancel_failure_callback(self, run: FailedRun | str) -> None:
+        """As `DLQClient.cancel_failure_callback`."""
+        await self._run(cancel_callback(run))
+
+    @overload
+    async def delete_many(self, *, dry_run: Literal[False] = False, **options: Unpack[BulkOptions]) -> int: ...
+    @overload
+    async def delete_many(
+        self, *, dry_run: Literal[True], **options: Unpack[BulkOptions]
+    ) -> builtins.list[FailedRun]: ...
+    async def delete_many(
+        self, *, dry_run: bool = False, **options: Unpack[BulkOptions]
+    ) -> int | builtins.list[FailedRun]:
+        """As `DLQClient.delete_many`."""
+        result: int | builtins.list[FailedRun] = await self._run(
+            delete_many(await _collected(options), dry_run=dry_run)
+        )
+        return result
+
+    @overload
+    async def resume_many(
+        self, *, dry_run: Literal[False] = False, **options: Unpack[StartOptions]
+    ) -> builtins.list[StartedRun]: ...
+    @overload
+    async def resume_many(
+        self, *, dry_run: Literal[True], **options: Unpack[StartOptions]
+    ) -> builtins.list[FailedRun]: ...
+    async def resume_many(
+        self, *, dry_run: bool = False, **options: Unpack[StartOptions]
+    ) -> builtins.list[StartedRun] | builtins.list[FailedRun]:
+        """As `DLQClient.resume_many`."""
+        result: builtins.list[StartedRun] = await self._run(
+            start_many(RESUME, await _collected(options), dry_run=dry_run)
+        )
+        return result
+
+    @overload
+    async def restart_many(
+        self, *, dry_run: Literal[False] = False, **options: Unpack[StartOptions]
+    ) -> builtins.list[StartedRun]: ...
+    @overload
+    async def restart_many(
+        self, *, dry_run: Literal[True], **options: Unpack[StartOptions]
+    ) -> builtins.list[FailedRun]: ...
+    async def restart_many(
+        self, *, dry_run: bool = False, **options: Unpack[StartOptions]
+    ) -> builtins.list[StartedRun] | builtins.list[FailedRun]:
+        """As `DLQClient.restart_many`."""
+        result: builtins.list[StartedRun] = await self._run(
+            start_many(RESTART, await _collected(options), dry_run=dry_run)
+        )
+        return result
+
     async def _run(self, flow: Flow[T]) -> T:
         try:
             call = next(flow)
             while True:
-                call = flow.send(await self._send(call))
+                try:
+                    answer = await self._send(call)
+                except DLQError as error:
+                    call = flow.throw(error)
+                else:
+                    call = flow.send(answer)
         except StopIteration as done:
             result: T = done.value
             return result
@@ -370,6 +527,14 @@ class _AsyncRuns(AsyncIterator[FailedRun]):
             for run in self._runs:
                 return run
             self._runs = iter((await anext(self._pages)).runs)
+
+
+async def _collected(options: OptionsT) -> OptionsT:
+    """The options with `dlq_ids` read, where those are an async iterable, such as a list of this client."""
+    ids = options.get("dlq_ids")
+    if isinstance(ids, AsyncIterable):
+        options["dlq_ids"] = [run async for run in ids]
+    return options
 
 
 def _checked_timeout(timeout: float | httpx.Timeout | None) -> httpx.Timeout:

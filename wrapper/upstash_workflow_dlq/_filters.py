@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
-from typing import Any, TypedDict
+from typing import Any, TypedDict, get_args, get_origin, get_type_hints
 
 from dateutil.parser import isoparse
 
@@ -21,20 +22,19 @@ class RunFilters(TypedDict, total=False):
     """What selects failed runs. Several values of one filter are OR, several filters are AND. None means not given."""
 
     label: str | Iterable[str] | None
-    workflow_url: str | None
+    workflow_url: str | Iterable[str] | None
     workflow_run_id: str | None
     workflow_created_at: Moment | None
-    failure_function_state: FailureFunctionState | str | None
-    caller_ip: str | None
-    flow_control_key: str | None
+    failure_function_state: FailureFunctionState | str | Iterable[FailureFunctionState | str] | None
+    caller_ip: str | Iterable[str] | None
+    flow_control_key: str | Iterable[str] | None
     from_date: Moment | None
     to_date: Moment | None
     response_status: int | Iterable[int] | None
 
 
-# Where the service cuts a value at its commas, so that one with a comma cannot be asked for.
-_SPLIT_AT_COMMAS = {"label", "workflow_url", "failure_function_state", "caller_ip", "flow_control_key"}
-_SEVERAL = {"label"}
+# What takes several values. The service also cuts each at its commas, so that one with a comma cannot be asked for.
+_SEVERAL = {"label", "workflow_url", "failure_function_state", "caller_ip", "flow_control_key"}
 _MOMENTS = {"workflow_created_at", "from_date", "to_date"}
 
 
@@ -46,7 +46,7 @@ class Filters:
     response_status: frozenset[int]
 
     @classmethod
-    def parse(cls, given: RunFilters) -> Filters:
+    def parse(cls, given: Mapping[str, object]) -> Filters:
         query: dict[str, Any] = {}
         statuses: frozenset[int] = frozenset()
         for name, value in given.items():
@@ -68,6 +68,24 @@ class Filters:
 
     def __bool__(self) -> bool:
         return bool(self.query or self.response_status)
+
+    def arguments(self, builder: Callable[..., Any]) -> dict[str, Any]:
+        """The query as a generated builder takes it: where its spec knows one value only, the one."""
+        arguments = dict(self.query)
+        for name in _SEVERAL & arguments.keys() - _lists_of(builder):
+            if len(arguments[name]) > 1:
+                raise ValueError(f"{name} takes one value here: the vendored spec does not know several")
+            [arguments[name]] = arguments[name]
+        return arguments
+
+
+@functools.cache
+def _lists_of(builder: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(
+        name
+        for name, kinds in get_type_hints(builder).items()
+        if any(get_origin(kind) is list for kind in get_args(kinds))
+    )
 
 
 def is_unicode(text: str) -> bool:
@@ -91,7 +109,7 @@ def _string(name: str, value: object) -> str:
         raise TypeError(f"{name} takes a string, not {type(value).__name__}")
     if not value.strip():
         raise ValueError(f"{name} is empty: leave it out to have runs of any {name}")
-    if name in _SPLIT_AT_COMMAS and "," in value:
+    if name in _SEVERAL and "," in value:
         raise ValueError(
             f"{name} {value!r} has a comma, where the service would split it: no run can be asked for by it"
         )

@@ -46,13 +46,12 @@ class Listing:
             _check_whole_number("limit", limit)
             if limit < 0:
                 raise ValueError(f"limit is {limit}; it must not be negative (None lists all)")
-        if cursor is not None:
-            if not isinstance(cursor, str):
-                raise TypeError(f"cursor takes a string, not {type(cursor).__name__}")
-            if not cursor.strip() or not is_unicode(cursor):
-                raise ValueError("cursor is empty or not valid Unicode: leave it out to begin at the beginning")
-            cursor = str.__str__(cursor)
-        return cls(Filters.parse(filters), cursor, page_size, limit)
+        listing = cls(Filters.parse(filters), checked_cursor(cursor), page_size, limit)
+        listing.arguments()  # raises here, and not when iterating, what the builder cannot take
+        return listing
+
+    def arguments(self) -> dict[str, Any]:
+        return self.filters.arguments(list_failed_runs._get_kwargs)
 
     def first(self) -> Listing:
         return replace(self, limit=1 if self.limit is None else min(1, self.limit))
@@ -103,7 +102,7 @@ class PageWalk:
         return payload
 
     def _ask(self, count: int) -> Flow[dict[str, Any]]:
-        arguments: dict[str, Any] = {**self._listing.filters.query, "count": count}
+        arguments = {**self._listing.arguments(), "count": count}
         if self._cursor is not None:
             arguments["cursor"] = self._cursor
         answer = yield Call(list_failed_runs._get_kwargs(**arguments), repeatable=True)
@@ -122,10 +121,8 @@ class PageWalk:
         return None
 
     def _read(self, payload: dict[str, Any]) -> Page:
-        runs, cursor = _runs(payload), payload.get("cursor")
-        if cursor is not None and not (isinstance(cursor, str) and is_unicode(cursor)):
-            raise InvalidResponseError(f"cursor of a page should be Unicode text, not this {type(cursor).__name__}")
-        self._cursor = cursor or None
+        runs = _runs(payload)
+        self._cursor = read_cursor(payload)
         self._ended = self._cursor is None
         self._going_in_circles = self._cursor in self._cursors_seen
         self._cursors_seen.add(self._cursor)
@@ -186,6 +183,24 @@ def checked_id(run: FailedRun | str) -> str:
     if any(step in {"", ".", ".."} for step in dlq_id.replace("\\", "/").split("/")):
         raise ValueError(f"the dlq_id {dlq_id!r} would be read as a path")
     return str.__str__(dlq_id)  # the builders use str(), which names the members of some enumerations instead
+
+
+def checked_cursor(cursor: object) -> str | None:
+    if cursor is None:
+        return None
+    if not isinstance(cursor, str):
+        raise TypeError(f"cursor takes a string, not {type(cursor).__name__}")
+    if not cursor.strip() or not is_unicode(cursor):
+        raise ValueError("cursor is empty or not valid Unicode: leave it out to begin at the beginning")
+    return str.__str__(cursor)
+
+
+def read_cursor(payload: dict[str, Any]) -> str | None:
+    """Where to go on; None at the end, which is an absent, empty or null cursor."""
+    cursor = payload.get("cursor")
+    if cursor is not None and not (isinstance(cursor, str) and is_unicode(cursor)):
+        raise InvalidResponseError(f"cursor should be Unicode text, not this {type(cursor).__name__}")
+    return cursor or None
 
 
 def _has_status(run: FailedRun, statuses: frozenset[int]) -> bool:

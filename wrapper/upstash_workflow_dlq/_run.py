@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Never, NoReturn, Self, TypeVar, overload
 
 import httpx
+from dateutil.parser import isoparse
 
 from ._json import decode_json
 from .errors import InvalidResponseError
@@ -67,6 +68,19 @@ def _moment(value: Any) -> datetime | None:
         return None if milliseconds is None else EPOCH + timedelta(milliseconds=milliseconds)
     except OverflowError:
         raise _WrongType("Unix milliseconds within the years 1 to 9999") from None
+
+
+def _moment_or_iso(value: Any) -> datetime | None:
+    # The schema says milliseconds; one of the vendor's SDKs expects an ISO 8601 string.
+    if not isinstance(value, str):
+        return _moment(value)
+    try:
+        moment = isoparse(value)
+    except ValueError:
+        moment = None
+    if moment is None or moment.utcoffset() is None:
+        raise _WrongType("Unix milliseconds or an ISO 8601 date with an offset")
+    return moment.astimezone(UTC)
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -386,6 +400,30 @@ class FailedRun(_Answered):
             )
         except (TypeError, ValueError, AttributeError, KeyError) as error:
             raise InvalidResponseError(f"{self._name()} does not fit the generated model: {error}") from error
+
+
+class StartedRun(NamedTuple):
+    """A workflow run that was started. The time is an aware UTC datetime; None where the service does not tell it."""
+
+    workflow_run_id: str
+    workflow_created_at: datetime | None
+
+    @classmethod
+    def read(cls, payload: dict[str, Any]) -> StartedRun:
+        view = _StartedPayload(payload)
+        if view.workflow_run_id is None:
+            raise InvalidResponseError(f"{view._name()} has no workflowRunId")
+        return cls(view.workflow_run_id, view.workflow_created_at)
+
+
+class _StartedPayload(_PayloadView):
+    __slots__ = ()
+
+    workflow_run_id = _Field("workflowRunId", _text, "Id of the workflow run.")
+    workflow_created_at = _Field("workflowCreatedAt", _moment_or_iso, "When the workflow run was created.")
+
+    def _name(self) -> str:
+        return "a run that was started"
 
 
 def _known_keys(view: type[_PayloadView], *others: str) -> frozenset[str]:

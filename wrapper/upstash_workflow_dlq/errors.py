@@ -11,7 +11,8 @@ DLQError
 │   ├── RateLimitError        429
 │   └── ServerError           5xx
 ├── InvalidResponseError      a success that cannot be read: not JSON, wrong shape; also a ValueError
-└── PaginationError           a cursor came back a second time
+├── PaginationError           a cursor came back a second time
+└── BulkError                 a bulk call stopped midway; __cause__ tells why
 
 Bad arguments are plain `ValueError` and `TypeError`, raised before anything is sent.
 """
@@ -19,12 +20,13 @@ Bad arguments are plain `ValueError` and `TypeError`, raised before anything is 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 __all__ = [
     "APIError",
     "AuthenticationError",
     "BadRequestError",
+    "BulkError",
     "ClientClosedError",
     "ConfigurationError",
     "DLQError",
@@ -124,7 +126,24 @@ class PaginationError(DLQError):
     """The service sent a cursor a second time: following it would never end."""
 
 
-def _rebuild(kind: type[APIError], message: str, state: dict[str, object]) -> APIError:
+class BulkError(DLQError):
+    """A bulk call stopped midway; `__cause__` tells why. Whether the batch that failed was carried out is not known.
+
+    `done` is what the call would have returned, so far: a count, or the started runs. To go on, pass `cursor` (None:
+    from the beginning) with the same filters, or `remaining` (ids, the failed batch among them) as `dlq_ids`.
+    """
+
+    def __init__(self, message: str, *, done: Any, cursor: str | None, remaining: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.done = done
+        self.cursor = cursor
+        self.remaining = remaining
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), str(self), self.__dict__)
+
+
+def _rebuild(kind: type[DLQError], message: str, state: dict[str, object]) -> DLQError:
     error = kind.__new__(kind, message)
     error.__dict__.update(state)
     return error
