@@ -1,4 +1,4 @@
-"""Three in the morning, and the queue is full: what failed, why, and one failure less. Runs against the emulator.
+"""Three in the morning, and the queue is full: what failed, why, and then to work. Runs against the emulator.
 
 Against the real service, leave the emulator out: `DLQClient()` reads QSTASH_TOKEN and QSTASH_URL from the environment.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from upstash_workflow_dlq import DLQClient, FailedRun, NotFoundError
+from upstash_workflow_dlq import DLQClient, FailedRun, FlowControl, NotFoundError
 from upstash_workflow_dlq.emulator import Emulator
 
 RECORDED = "1752829295505-0"
@@ -22,6 +22,7 @@ def main() -> None:
         run = dlq.get(RECORDED)
         show(run)
         delete(dlq, run, before)
+        resume(dlq, emulator)
 
 
 def list_by_labels(dlq: DLQClient) -> None:
@@ -69,6 +70,23 @@ def delete(dlq: DLQClient, run: FailedRun, before: int) -> None:
     except NotFoundError as error:
         print(f"  it is gone: {error}")
     print(f"  {before} failed runs before, {dlq.count()} now")
+
+
+def resume(dlq: DLQClient, emulator: Emulator) -> None:
+    would = dlq.resume_many(label="billing", dry_run=True)
+    title(
+        f"The payment provider is back: a dry run would resume {len(would)} billing runs. For real, sixty starts a minute:"
+    )
+    started = dlq.resume_many(
+        label="billing",
+        overrides={"retries": 3, "flow_control": FlowControl("payment-provider", rate=60, period="1m")},
+        on_progress=lambda done: print(f"  {done:4} of {len(would)}  {'█' * round(40 * done / len(would))}"),
+    )
+    print(f"  first {started[0].workflow_run_id}, last {started[-1].workflow_run_id}")
+    left = dlq.count(label="billing")
+    print(
+        f"  {left} billing runs are left, {dlq.count()} in all; the service started {len(emulator.started)}, each once"
+    )
 
 
 def title(text: str) -> None:

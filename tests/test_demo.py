@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-def test_the_demo_lists_groups_shows_and_deletes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_lists_groups_shows_deletes_and_resumes(capsys: pytest.CaptureFixture[str]) -> None:
     runpy.run_path(str(EXAMPLES / "triage.py"), run_name="__main__")
     told = capsys.readouterr().out
     assert "250 failed runs at http://127.0.0.1:" in told
@@ -19,3 +20,9 @@ def test_the_demo_lists_groups_shows_and_deletes(capsys: pytest.CaptureFixture[s
     assert "WorkflowNonRetryableError: this workflow has stopped" in told
     assert "it is gone: HTTP 404" in told
     assert "250 failed runs before, 249 now" in told
+    would = re.search(r"would resume (\d+) billing runs", told)
+    assert would is not None
+    count = int(would[1])
+    assert f"  50 of {count}" in told
+    assert f" {count} of {count}" in told
+    assert f"0 billing runs are left, {249 - count} in all; the service started {count}, each once" in told

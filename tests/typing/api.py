@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
 import httpx
@@ -13,10 +13,12 @@ from upstash_workflow_dlq import (
     Failure,
     FailureFunction,
     FailureFunctionState,
+    FlowControl,
     Page,
     RateLimitError,
     Retry,
     RunFilters,
+    StartedRun,
 )
 from upstash_workflow_rest import AuthenticatedClient
 from upstash_workflow_rest.models import WorkflowDLQMessage
@@ -36,6 +38,16 @@ def sync() -> None:
         assert_type(dlq.get("1"), FailedRun)
         assert_type(dlq.count(failure_function_state=FailureFunctionState.CALLBACK_FAIL), int)
         assert_type(dlq.low_level, AuthenticatedClient)
+        assert_type(dlq.resume("1", retries=3, delay=timedelta(seconds=5)), StartedRun)
+        assert_type(dlq.restart("1", flow_control=FlowControl("k", rate=1), label=["a"]), StartedRun)
+        assert_type(dlq.retry_failure_callback("1"), StartedRun)
+        assert_type(dlq.delete_many(all=True), int)
+        assert_type(dlq.delete_many(dlq_ids=dlq.list(), dry_run=True), list[FailedRun])
+        assert_type(dlq.resume_many(label="a", on_progress=print), list[StartedRun])
+        assert_type(dlq.resume_many(label="a", dry_run=True), list[FailedRun])
+        assert_type(dlq.restart_many(dlq_ids=["1"], overrides={"retries": 0}), list[StartedRun])
+        dlq.resume("1", colour="red")  # type: ignore[call-arg]
+        dlq.delete_many(all=True, overrides={})  # type: ignore[call-overload]
         dlq.list(colour="red")  # type: ignore[call-arg]
         dlq.list(label=5)  # type: ignore[arg-type]
         DLQClient(transport=httpx.AsyncHTTPTransport())  # type: ignore[arg-type]
@@ -51,6 +63,10 @@ async def asynchronous() -> None:
         assert_type(await dlq.list().first(), FailedRun | None)
         assert_type(await dlq.get("1"), FailedRun)
         assert_type(await dlq.count(), int)
+        assert_type(await dlq.resume("1"), StartedRun)
+        assert_type(await dlq.delete_many(dlq_ids=dlq.list(label="a")), int)
+        assert_type(await dlq.restart_many(all=True), list[StartedRun])
+        assert_type(await dlq.resume_many(all=True, dry_run=True), list[FailedRun])
         AsyncDLQClient(transport=httpx.HTTPTransport())  # type: ignore[arg-type]
 
 

@@ -1,0 +1,170 @@
+"""Over real connections, in both colours: every operation does what it says, once, whatever the service does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import Connect
+from upstash_workflow_dlq import (
+    BadRequestError,
+    BulkError,
+    DLQError,
+    FailedRun,
+    FlowControl,
+    NotFoundError,
+    Retry,
+)
+from upstash_workflow_dlq.emulator import Emulator, faults
+
+QUICK = Retry(total=5, backoff_factor=0.001, total_timeout=5)
+RECORDED = "1752829295505-0"
+
+
+def ids(runs: Any) -> list[str]:
+    return [run.dlq_id for run in runs]
+
+
+def acting(emulator: Emulator) -> list[str]:
+    return [f"{request.method} {request.path}" for request in emulator.requests if request.method != "GET"]
+
+
+@pytest.mark.parametrize("operation", ["resume", "restart"])
+def test_a_started_run_leaves_the_queue(connect: Connect, operation: str) -> None:
+    with Emulator(runs=3) as emulator:
+        client = connect(emulator.token, base_url=emulator.url)
+        run = client.get(RECORDED)
+        started = getattr(client, operation)(run, retries=3, flow_control=FlowControl("k", rate=10, period="1m"))
+        assert started.workflow_run_id == emulator.started[0].workflow_run_id
+        assert started.workflow_created_at is not None
+        assert emulator.started[0].kind == operation
+        assert emulator.started[0].overrides["upstash-retries"] == "3"
+        with pytest.raises(NotFoundError):
+            client.get(run)
+        with pytest.raises(NotFoundError):
+            getattr(client, operation)(run)
+        assert client.count() == 2
+
+
+def test_a_failure_callback_is_retried_and_canceled(connect: Connect) -> None:
+    failed = {"dlqId": "1-0", "failureCallback": "https://my.app", "failureCallbackInfo": {"state": "CALLBACK_FAIL"}}
+    with Emulator([failed, {"dlqId": "2-0"}]) as emulator:
+        client = connect(emulator.token, base_url=emulator.url)
+        with pytest.raises(BadRequestError):
+            client.cancel_failure_callback("1-0")
+        assert client.retry_failure_callback("1-0").workflow_run_id == emulator.started[0].workflow_run_id
+        assert state(client.get("1-0")) == "CALLBACK_INPROGRESS"
+        with pytest.raises(BadRequestError):
+            client.retry_failure_callback("1-0")
+        client.cancel_failure_callback("1-0")
+        assert state(client.get("1-0")) == "CALLBACK_CANCELED"
+        with pytest.raises(BadRequestError):
+            client.cancel_failure_callback("1-0")
+        with pytest.raises(BadRequestError):
+            client.retry_failure_callback("2-0")
+        with pytest.raises(NotFoundError):
+            client.retry_failure_callback("3-0")
+
+
+def state(run: FailedRun) -> str | None:
+    return run.failure_function.state if run.failure_function else None
+
+
+@pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
+@pytest.mark.parametrize("target", ["ids", "list", "filter", "status", "all"])
+def test_a_bulk_call_acts_on_what_a_dry_run_shows(connect: Connect, operation: str, target: str) -> None:
+    with Emulator(runs=250) as emulator:
+        client = connect(emulator.token, base_url=emulator.url)
+        listed = list(client.list(label=["billing", "email"]))
+        options: dict[str, Any] = {
+            "ids": {"dlq_ids": ids(listed)},
+            "list": {"dlq_ids": listed},
+            "filter": {"label": ["billing", "email"]},
+            "status": {"label": ["billing", "email"], "response_status": [500, 502]},
+            "all": {"all": True},
+        }[target]
+        before = list(client.list())
+        would = getattr(client, operation)(dry_run=True, **options)
+        assert acting(emulator) == []
+        assert len(emulator.runs) == 250
+        progress: list[int] = []
+        result = getattr(client, operation)(on_progress=progress.append, **options)
+        done = result if isinstance(result, int) else len(result)
+        assert done == len(would) == progress[-1] == 250 - client.count()
+        assert done > 50
+        assert ids(client.list()) == [run.dlq_id for run in before if run not in set(would)]
+        if operation != "delete_many":
+            assert [run.workflow_run_id for run in result] == [run.workflow_run_id for run in emulator.started]
+            assert len({run.workflow_run_id for run in result}) == done
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [faults.reset(), faults.reset_after_acting(), faults.truncated(), faults.status(503), faults.html(502)],
+    ids=str,
+)
+@pytest.mark.parametrize("operation", ["resume", "restart", "retry_failure_callback", "cancel_failure_callback"])
+def test_what_may_have_been_done_is_sent_once(connect: Connect, operation: str, fault: faults.Fault) -> None:
+    info = {"state": "CALLBACK_INPROGRESS" if operation.startswith("cancel") else "CALLBACK_FAIL"}
+    with Emulator([{"dlqId": "1-0", "failureCallback": "https://my.app", "failureCallbackInfo": info}]) as emulator:
+        client = connect(emulator.token, base_url=emulator.url, retry=QUICK)
+        emulator.fail(fault)
+        try:
+            getattr(client, operation)("1-0")
+        except DLQError:
+            assert operation != "cancel_failure_callback" or fault != faults.truncated()  # which has no body to cut
+        assert len(emulator.requests) == 1
+        assert len(emulator.started) <= 1
+
+
+@pytest.mark.parametrize("fault", [faults.burst_limit(reset_in=0), faults.too_many_requests()], ids=str)
+def test_what_was_certainly_not_done_is_sent_again(connect: Connect, fault: faults.Fault) -> None:
+    with Emulator(runs=60) as emulator:
+        client = connect(emulator.token, base_url=emulator.url, retry=QUICK)
+        emulator.fail(fault, times=2)
+        client.resume(RECORDED)
+        assert len(acting(emulator)) == 3
+        emulator.fail(fault, times=2, after=1)
+        assert len(client.resume_many(all=True)) == 59
+        assert len(acting(emulator)) == 3 + 2 + 2
+        assert len({run.dlq_id for run in emulator.started}) == len(emulator.started) == 60
+
+
+@pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
+@pytest.mark.parametrize("by", ["filter", "ids"])
+@pytest.mark.parametrize("fault", [faults.reset(), faults.status(503)], ids=str)
+def test_a_bulk_call_goes_on_from_where_it_stopped(
+    connect: Connect, operation: str, by: str, fault: faults.Fault
+) -> None:
+    with Emulator(runs=250) as emulator:
+        client = connect(emulator.token, base_url=emulator.url, retry=QUICK)
+        listed = ids(client.list(to_date=1752829295505))
+        options: dict[str, Any] = {"dlq_ids": listed} if by == "ids" else {"to_date": 1752829295505}
+        emulator.fail(fault, after=1)
+        with pytest.raises(BulkError) as caught:
+            getattr(client, operation)(**options)
+        stopped = caught.value
+        first = stopped.done if isinstance(stopped.done, int) else len(stopped.done)
+        assert first in (50, 100)
+        assert len(acting(emulator)) == 2
+        rest = {"dlq_ids": stopped.remaining} if by == "ids" else {"cursor": stopped.cursor, **options}
+        result = getattr(client, operation)(**rest)
+        second = result if isinstance(result, int) else len(result)
+        assert first + second == 250
+        assert emulator.runs == []
+        assert len({run.dlq_id for run in emulator.started}) == len(emulator.started)
+
+
+def test_resuming_what_somebody_else_deleted_stops_before_anything_of_that_batch(connect: Connect) -> None:
+    with Emulator(runs=120) as emulator:
+        client = connect(emulator.token, base_url=emulator.url)
+        runs = ids(client.list())
+        client.delete(runs[70])
+        with pytest.raises(BulkError) as caught:
+            client.resume_many(dlq_ids=runs)
+        assert isinstance(caught.value.__cause__, NotFoundError)
+        assert len(caught.value.done) == 50
+        assert caught.value.remaining == tuple(runs[50:])
+        still_there = [id for id in caught.value.remaining if id != runs[70]]
+        assert len(client.resume_many(dlq_ids=still_there)) == 69
+        assert emulator.runs == []
