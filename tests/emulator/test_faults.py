@@ -163,6 +163,44 @@ def test_a_truncated_answer_without_a_body_is_whole(dlq_emulator: Emulator, http
     assert dlq_emulator.runs == []
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/dlq"),
+        *(("POST", f"/dlq/{kind}{target}") for kind in ("resume", "restart") for target in ("", "/1-0")),
+    ],
+)
+def test_what_acts_meets_faults_as_well(dlq_emulator: Emulator, http: httpx.Client, method: str, path: str) -> None:
+    dlq_emulator.add({"dlqId": "1-0"})
+    dlq_emulator.fail(faults.burst_limit())
+    assert http.request(method, path).status_code == 429
+    dlq_emulator.fail(faults.reset(), path="/v2/workflows/dlq")
+    with pytest.raises(httpx.ReadError, match="reset"):
+        http.request(method, path)
+    assert len(dlq_emulator.runs) == 1
+    assert dlq_emulator.started == []
+    dlq_emulator.fail(faults.reset_after_acting())
+    with pytest.raises(httpx.ReadError, match="reset"):
+        http.request(method, path)
+    assert dlq_emulator.runs == []
+    assert len(dlq_emulator.started) == (method == "POST")
+    dlq_emulator.add({"dlqId": "1-0"})
+    dlq_emulator.fail(faults.truncated())
+    with pytest.raises(httpx.RemoteProtocolError, match="complete message body"):
+        http.request(method, path)
+    assert dlq_emulator.runs == []
+
+
+@pytest.mark.parametrize("fault", [faults.truncated(), faults.slow(0.01)])
+def test_the_answer_of_a_canceled_callback_is_whole(
+    dlq_emulator: Emulator, http: httpx.Client, fault: faults.Fault
+) -> None:
+    dlq_emulator.add({"dlqId": "1-0", "failureFunctionState": "CALLBACK_INPROGRESS"})
+    dlq_emulator.fail(fault)
+    assert http.delete("/dlq/callback/1-0").status_code == 302
+    assert dlq_emulator.runs[0]["failureFunctionState"] == "CALLBACK_CANCELED"
+
+
 def test_a_slow_answer_comes_in_the_end(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.fail(faults.slow(30))
     dlq_emulator.fail(faults.slow(0.01))

@@ -35,10 +35,13 @@ def test_what_is_not_there_is_an_error_in_json(http: httpx.Client, method: str, 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("DELETE", "/dlq", {"GET", "HEAD"}),
-        ("DELETE", "/dlq/", {"GET", "HEAD"}),
-        ("POST", "/dlq", {"GET", "HEAD"}),
+        ("POST", "/dlq", {"GET", "HEAD", "DELETE"}),
+        ("POST", "/dlq/", {"GET", "HEAD", "DELETE"}),
         ("PUT", "/dlq/1-0", {"GET", "HEAD", "DELETE"}),
+        ("POST", "/dlq/1-0", {"GET", "HEAD", "DELETE"}),
+        ("PUT", "/dlq/resume", {"POST"}),
+        ("GET", "/dlq/restart/1-0", {"POST"}),
+        ("GET", "/dlq/callback/1-0", {"POST", "DELETE"}),
     ],
 )
 def test_a_method_that_is_not_served_is_an_error_in_json(

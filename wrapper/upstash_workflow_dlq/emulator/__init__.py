@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from . import faults
+from ._ledger import Started
 from ._settings import Settings
 from .samples import failed_runs
 
 if TYPE_CHECKING:
     from ._emulator import Emulator
 
-__all__ = ["Emulator", "Settings", "failed_runs", "faults"]
+__all__ = ["Emulator", "Settings", "Started", "failed_runs", "faults"]
 
 
 def __getattr__(name: str) -> Any:

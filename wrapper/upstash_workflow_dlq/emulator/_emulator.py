@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from ._ledger import Ledger, Started
 from ._service import Service
 from ._serving import ServerThread
 from ._settings import DEFAULT_TOKEN, Settings
@@ -40,6 +41,7 @@ class Emulator:
         self._address = _loopback(host)
         self._port = port
         self._store = Store()
+        self._ledger = Ledger()
         self._traffic = Traffic()
         self._thread: ServerThread | None = None
         self.add(*(failed_runs(runs) if isinstance(runs, int) else runs))
@@ -50,7 +52,7 @@ class Emulator:
             listener = _listen(self._address, self._port)
             self._port = listener.getsockname()[1]
             stopping = asyncio.Event()
-            service = Service(self._store, self.settings, self.token)
+            service = Service(self._store, self._ledger, self.settings, self.token)
             self._thread = ServerThread(Wire(service, self._traffic, self.settings, stopping), listener, stopping)
         return self
 
@@ -96,6 +98,11 @@ class Emulator:
         """The requests so far in order of arrival, refused and failed ones too; at most the last 100,000."""
         return list(self._traffic.requests)
 
+    @property
+    def started(self) -> list[Started]:
+        """What was resumed, restarted or called back so far, in this order; at most the last 100,000."""
+        return list(self._ledger.started)
+
     def add(self, *payloads: Mapping[str, Any]) -> list[str]:
         """Payloads enter the queue as they are; their ids. One without a `dlqId` gets an id of now.
 
@@ -103,6 +110,14 @@ class Emulator:
         an id that is taken, empty or no string, a TypeError for what is no JSON; nothing is added then.
         """
         return self._store.add(payloads)
+
+    def update(self, dlq_id: str, **fields: Any) -> None:
+        """These fields of a payload in the queue get new values: how a failure callback ends, for example.
+
+        `update(dlq_id, failureFunctionState="CALLBACK_SUCCESS")`. A KeyError when there is no such run; a ValueError
+        for another `dlqId`, a ValueError or TypeError for what is no JSON. Nothing changes then.
+        """
+        self._store.edit(dlq_id, lambda payload: {**payload, **fields})
 
     def fail(
         self, fault: Fault, *, times: int = 1, method: str | None = None, path: str | None = None, after: int = 0

@@ -1,82 +1,54 @@
-"""The operations: who may call them, what their parameters mean, how they answer."""
+"""The operations: who may call them, what they do, how they answer."""
 
 import hmac
-import re
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
-from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from ._ledger import Kind, Ledger
+from ._overrides import read_overrides
+from ._query import PAGE_SIZE, Cursor, Refused, present, read_count, read_filters, several
 from ._settings import Settings
-from ._store import Position, Run, Store, encode
+from ._store import Payload, Position, Run, Store, callback_states, encode
 
 _PATH = "/v2/workflows/dlq"
-_PAGE_SIZE = 100
-_INT64_END = 2**63
+_SDK_LIST_PATH = "/v2/dlq"
+_REDIRECT_PATH = "/a-client-followed-the-redirect"
+"""Where the 302 of a canceled callback points: nothing is there, and whoever asks for it stands out among requests."""
+
+_STARTS_PER_CALL = 50
 _ENDS = {"absent": "", "empty": '"cursor":"",', "null": '"cursor":null,'}
-_SEVERAL = ("workflowUrl", "label", "failureFunctionState", "callerIp", "flowControlKey")
-"""Filters that take several values."""
-_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
-_CURSOR = re.compile(r"([0-9]{1,19})-([0-9]{1,19})(?:-([0-9]{1,9}))?")
-
-
-class _Refused(Exception):
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-        self.sentence = sentence
-
-
-@dataclass(frozen=True, slots=True)
-class _Cursor:
-    """The position of the last run delivered, so that runs coming and going elsewhere move nothing.
-
-    Before the first page it lies after every run.
-
-    `requests` counts the requests of the walk so far. Clients see it only while `Settings.empty_pages` needs it, which
-    also makes the cursor of an empty page differ from the one that asked for it.
-    """
-
-    position: Position = (_INT64_END, 0)
-    requests: int = 0
-
-    @classmethod
-    def parse(cls, text: str | None) -> "_Cursor":
-        if text is None:
-            return cls()
-        match = _CURSOR.fullmatch(text)
-        if match is None:
-            raise _Refused(400, "The cursor is not one that a page of this list gave.")
-        return cls((int(match[1]), int(match[2])), int(match[3] or 0))
-
-    def after(self, position: Position, *, counting: bool) -> str:
-        text = f"{position[0]}-{position[1]}"
-        return f"{text}-{self.requests + 1}" if counting else text
+_NO_SUCH_RUN = "The queue holds no failed run with this id."
 
 
 class Service:
     """The ASGI application of the emulated service."""
 
-    def __init__(self, store: Store, settings: Settings, token: str) -> None:
+    def __init__(self, store: Store, ledger: Ledger, settings: Settings, token: str) -> None:
         self._store = store
+        self._ledger = ledger
         self._settings = settings
         self._token = token.encode()
         self._app = Starlette(
             routes=[
-                _resource(_PATH, GET=self.list_runs),
-                # The service takes an empty id for the list itself.
-                _resource(_PATH + "/", GET=self.list_runs),
+                _resource(_SDK_LIST_PATH, GET=self.list_runs_for_sdk),
+                *_collection(_PATH, GET=self.list_runs, DELETE=self.delete_runs),
+                *_collection(f"{_PATH}/resume", POST=partial(self.start_runs, "resume")),
+                *_collection(f"{_PATH}/restart", POST=partial(self.start_runs, "restart")),
                 _resource(_PATH + "/{dlq_id}", GET=self.get_run, DELETE=self.delete_run),
+                _resource(_PATH + "/resume/{dlq_id}", POST=partial(self.start_run, "resume")),
+                _resource(_PATH + "/restart/{dlq_id}", POST=partial(self.start_run, "restart")),
+                _resource(_PATH + "/callback/{dlq_id}", POST=self.retry_callback, DELETE=self.cancel_callback),
             ],
-            exception_handlers={_Refused: _refused, HTTPException: _not_routed, Exception: _crashed},
+            exception_handlers={Refused: _refused, HTTPException: _not_routed, Exception: _crashed},
         )
         self._app.router.redirect_slashes = False
 
@@ -87,39 +59,122 @@ class Service:
         # Routes look at the path as it was sent, or an id that contains %2F would fall into two segments.
         await self._app({**scope, "path": scope["raw_path"].decode()}, receive, send)
 
-    def list_runs(self, request: Request) -> Response:
-        settings, query = self._settings, _present(request.query_params)
-        cursor = _Cursor.parse(query.get("cursor"))
-        count = _integer(query, "count", _PAGE_SIZE)
-        if not 1 <= count <= _PAGE_SIZE:
-            raise _Refused(400, f"The value of count is not between 1 and {_PAGE_SIZE}.")
-        since, until = _bound(query, "fromDate"), _bound(query, "toDate")
-        checks = _checks(request.query_params)
-        if settings.date_field != "dlqId" and (since, until) != (None, None):
-            checks.append(_dated(settings.date_field, since, until))
-            since = until = None
+    def list_runs(self, request: Request, *, other_filters: Sequence[str] = ()) -> Response:
+        params = request.query_params
+        query = present(params)
+        cursor = Cursor.parse(query.get("cursor"))
+        count = read_count(query, PAGE_SIZE)
+        selection = read_filters(params, self._settings, others=other_filters)
+        if self._is_empty_page(cursor):
+            return self._page(b'"messages":[]', self._next(cursor, cursor.position))
+        found, more = self._store.select(count, selection, before=cursor.position)
+        messages = b",".join(self._delivered(run) for _, run in found)
+        return self._page(b'"messages":[%b]' % messages, self._next(cursor, found[-1][0]) if more else None)
 
-        counting = settings.empty_pages > 0
-        if counting and cursor.requests % (settings.empty_pages + 1) == settings.empty_pages - 1:
-            return self._page([], cursor.after(cursor.position, counting=counting))
-        found, more = self._store.select(count, before=cursor.position, since=since, until=until, checks=checks)
-        messages = [self._delivered(run) for _, run in found]
-        return self._page(messages, cursor.after(found[-1][0], counting=counting) if more else None)
+    def list_runs_for_sdk(self, request: Request) -> Response:
+        """Where the vendor's JavaScript SDK lists: a queue that workflows share with plain messages."""
+        if request.query_params.get("source") != "workflow":
+            raise Refused(400, "The emulator knows failed runs of workflows only: source=workflow.")
+        return self.list_runs(request, other_filters=["url"])
 
     def get_run(self, request: Request) -> Response:
         run = self._store.get(_dlq_id(request))
         if run is None:
-            raise _Refused(404, "The queue holds no failed run with this id.")
+            raise Refused(404, _NO_SUCH_RUN)
         return _json(self._delivered(run))
 
     def delete_run(self, request: Request) -> Response:
-        if not self._store.remove(_dlq_id(request)):
-            raise _Refused(404, "The queue holds no failed run with this id.")
+        if not self._store.take_ids([_dlq_id(request)]):
+            raise Refused(404, _NO_SUCH_RUN)
         return Response()
 
-    def _page(self, messages: list[bytes], cursor: str | None) -> Response:
+    def delete_runs(self, request: Request) -> Response:
+        dlq_ids, cursor = self._take_batch(request, PAGE_SIZE, all_or_none=False)
+        return self._page(b'"deleted":%d' % len(dlq_ids), cursor)
+
+    def start_run(self, kind: Kind, request: Request) -> Response:
+        overrides = read_overrides(request.headers)
+        taken = self._store.take_ids([_dlq_id(request)])
+        if not taken:
+            raise Refused(404, _NO_SUCH_RUN)
+        return _json(encode(self._start(kind, taken, overrides)[0]))
+
+    def start_runs(self, kind: Kind, request: Request) -> Response:
+        overrides = read_overrides(request.headers)
+        dlq_ids, cursor = self._take_batch(request, _STARTS_PER_CALL, all_or_none=True)
+        return self._page(b'"workflowRuns":%b' % encode(self._start(kind, dlq_ids, overrides)), cursor)
+
+    def retry_callback(self, request: Request) -> Response:
+        dlq_id, overrides = _dlq_id(request), read_overrides(request.headers)
+        self._move_callback(dlq_id, "CALLBACK_FAIL", "CALLBACK_INPROGRESS")
+        return _json(encode(self._start("callback", [dlq_id], overrides)[0]))
+
+    def cancel_callback(self, request: Request) -> Response:
+        dlq_id = _dlq_id(request)
+        self._move_callback(dlq_id, "CALLBACK_INPROGRESS", "CALLBACK_CANCELED")
+        return Response(status_code=302, headers={"Location": f"{_REDIRECT_PATH}/{quote(dlq_id, safe='')}"})
+
+    def _start(self, kind: Kind, dlq_ids: Iterable[str], overrides: Mapping[str, str]) -> list[dict[str, Any]]:
+        return [
+            {"workflowRunId": started.workflow_run_id, "workflowCreatedAt": started.workflow_created_at}
+            for started in self._ledger.start(kind, dlq_ids, overrides)
+        ]
+
+    def _take_batch(self, request: Request, most: int, *, all_or_none: bool) -> tuple[list[str], str | None]:
+        """What a bulk call means leaves the queue, as far as it fits into one batch: the ids, and where to go on.
+
+        Given ids make it look at nothing else. Unless `all_or_none`, those that are not in the queue are passed over.
+        """
+        params = request.query_params
+        query = present(params)
+        cursor = Cursor.parse(query.get("cursor"))
+        count = read_count(query, most)
+        selection = read_filters(params, self._settings, run_id_prefix=True)
+        given = list(dict.fromkeys(several(params, "dlqIds")))
+        if self._is_empty_page(cursor):
+            return [], self._next(cursor, cursor.position)
+        if not given:
+            found, more = self._store.take(count, selection, before=cursor.position)
+            return [run.dlq_id for _, run in found], self._next(cursor, found[-1][0]) if more else None
+        done = cursor.done + count
+        try:
+            required = given[cursor.done :] if all_or_none else ()
+            taken = self._store.take_ids(given[cursor.done : done], required=required)
+        except KeyError:
+            raise Refused(404, "Some of the ids name no failed run in the queue. Nothing was done.") from None
+        return taken, self._next(cursor, (done, 0)) if done < len(given) else None
+
+    def _move_callback(self, dlq_id: str, state: str, new_state: str) -> None:
+        """Refuses a run whose failure callback is not in this state."""
+
+        def move(payload: Payload) -> Payload:
+            known = next((known for known in callback_states(payload) if known), None)
+            if known is None and not payload.get("failureCallback"):
+                raise Refused(400, "The run has no failure callback.")
+            if known != state:
+                raise Refused(400, f"The failure callback is not in the state {state}.")
+            if payload.get("failureFunctionState"):
+                payload["failureFunctionState"] = new_state
+            info = payload.get("failureCallbackInfo")
+            if isinstance(info, dict) and info.get("state"):
+                payload["failureCallbackInfo"] = {**info, "state": new_state}
+            return payload
+
+        try:
+            self._store.edit(dlq_id, move)
+        except KeyError:
+            raise Refused(404, _NO_SUCH_RUN) from None
+
+    def _is_empty_page(self, cursor: Cursor) -> bool:
+        every = self._settings.empty_pages
+        return every > 0 and cursor.requests % (every + 1) == every - 1
+
+    def _next(self, cursor: Cursor, position: Position) -> str:
+        return cursor.after(position, counting=self._settings.empty_pages > 0)
+
+    def _page(self, content: bytes, cursor: str | None) -> Response:
         head = _ENDS[self._settings.cursor_end] if cursor is None else f'"cursor":"{cursor}",'
-        return _json(b'{%b"messages":[%b]}' % (head.encode(), b",".join(messages)))
+        return _json(b"{%b%b}" % (head.encode(), content))
 
     def _delivered(self, run: Run) -> bytes:
         missing, null = self._settings.missing, self._settings.null
@@ -140,6 +195,11 @@ def _resource(path: str, **handlers: Callable[[Request], Response]) -> Route:
         return handlers["GET" if request.method == "HEAD" else request.method](request)
 
     return Route(path, handle, methods=list(handlers))
+
+
+def _collection(path: str, **handlers: Callable[[Request], Response]) -> list[Route]:
+    """The service takes an empty id for all runs: `DELETE …/dlq/` purges the queue. Clients are tested against that."""
+    return [_resource(path, **handlers), _resource(f"{path}/", **handlers)]
 
 
 def _dlq_id(request: Request) -> str:
@@ -166,48 +226,3 @@ async def _not_routed(request: Request, error: Any) -> Response:
 
 async def _crashed(request: Request, error: Exception) -> Response:
     return _error(500, "The emulator failed; its log says why.")
-
-
-def _present(params: QueryParams) -> dict[str, str]:
-    """The first value of each parameter. An empty one counts as absent."""
-    query: dict[str, str] = {}
-    for name, value in params.multi_items():
-        query.setdefault(name, value)
-    return {name: value for name, value in query.items() if value}
-
-
-def _integer(query: Mapping[str, str], name: str, default: int) -> int:
-    text = query.get(name)
-    if text is None:
-        return default
-    if not _INTEGER.fullmatch(text) or not -_INT64_END <= int(text) < _INT64_END:
-        raise _Refused(400, f"The value of {name} is not a whole number.")
-    return int(text)
-
-
-def _bound(query: Mapping[str, str], name: str) -> int | None:
-    return _integer(query, name, 0) if name in query else None
-
-
-def _checks(params: QueryParams) -> list[Callable[[Run], bool]]:
-    query = _present(params)
-    checks = [
-        _one_of(name, wanted)
-        for name in _SEVERAL
-        if (wanted := [part for value in params.getlist(name) for part in value.split(",") if part])
-    ]
-    if "workflowRunId" in query:
-        checks.append(_one_of("workflowRunId", [query["workflowRunId"]]))
-    if (created := _bound(query, "workflowCreatedAt")) is not None:
-        checks.append(_one_of("workflowCreatedAt", [created]))
-    return checks
-
-
-def _one_of(fact: str, wanted: Collection[str | int]) -> Callable[[Run], bool]:
-    return lambda run: any(value in wanted for value in run.facts[fact])
-
-
-def _dated(fact: str, since: int | None, until: int | None) -> Callable[[Run], bool]:
-    start = -_INT64_END if since is None else since
-    end = _INT64_END if until is None else until
-    return lambda run: any(isinstance(moment, int) and start <= moment <= end for moment in run.facts[fact])

@@ -6,6 +6,7 @@ import threading
 import time
 from bisect import bisect_left, insort
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 Payload = dict[str, Any]
@@ -20,17 +21,18 @@ def _labels(payload: Payload) -> list[Any]:
     return [payload.get("label"), *(labels if isinstance(labels, list) else ())]
 
 
-def _states(payload: Payload) -> list[Any]:
+def callback_states(payload: Payload) -> list[Any]:
     info = payload.get("failureCallbackInfo")
-    return [payload.get("failureFunctionState"), info.get("state") if isinstance(info, dict) else None]
+    return [info.get("state") if isinstance(info, dict) else None, payload.get("failureFunctionState")]
 
 
 _FACTS: dict[str, Callable[[Payload], list[Any]]] = {
     "callerIp": lambda payload: [payload.get("callerIP")],
     "createdAt": lambda payload: [payload.get("createdAt")],
-    "failureFunctionState": _states,
+    "failureFunctionState": callback_states,
     "flowControlKey": lambda payload: [payload.get("flowControlKey")],
     "label": _labels,
+    "url": lambda payload: [payload.get("url")],
     "workflowCreatedAt": lambda payload: [payload.get("workflowCreatedAt")],
     "workflowRunId": lambda payload: [payload.get("workflowRunId")],
     "workflowUrl": lambda payload: [payload.get("workflowUrl")],
@@ -41,9 +43,10 @@ _FACTS: dict[str, Callable[[Payload], list[Any]]] = {
 class Run:
     """A failed run as JSON, ready to be sent, and the few facts that filters look at: a large queue stays light."""
 
-    __slots__ = ("facts", "json")
+    __slots__ = ("dlq_id", "facts", "json")
 
     def __init__(self, payload: Payload) -> None:
+        self.dlq_id: str = payload["dlqId"]
         self.json = encode(payload)
         self.facts = {
             name: tuple(value for value in values(payload) if isinstance(value, str | int))
@@ -57,6 +60,15 @@ class Run:
 
 def encode(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Runs that entered the queue between two moments (Unix ms, inclusive) and pass all checks."""
+
+    since: int | None = None
+    until: int | None = None
+    checks: Sequence[Callable[[Run], bool]] = ()
 
 
 class Store:
@@ -93,46 +105,67 @@ class Store:
             position = self._by_id.get(dlq_id)
             return None if position is None else self._runs[position]
 
-    def remove(self, dlq_id: str) -> bool:
-        """Whether there was such a run."""
-        with self._lock:
-            position = self._by_id.pop(dlq_id, None)
-            if position is None:
-                return False
-            del self._runs[position]
-            del self._positions[bisect_left(self._positions, position)]
-            return True
+    def edit(self, dlq_id: str, edit: Callable[[Payload], Mapping[str, Any]]) -> None:
+        """Another payload in place of the one with this id. Whatever `edit` raises passes through and changes nothing.
 
-    def select(
-        self,
-        count: int,
-        *,
-        before: Position,
-        since: int | None = None,
-        until: int | None = None,
-        checks: Sequence[Callable[[Run], bool]] = (),
-    ) -> tuple[list[tuple[Position, Run]], bool]:
-        """The newest `count` runs before a position that entered between two moments (ms, inclusive) and pass.
-
-        And whether there are more of them.
+        A KeyError when there is no such run, a ValueError or TypeError for what is no JSON or has another id.
         """
-        found: list[tuple[Position, Run]] = []
         with self._lock:
-            end = bisect_left(self._positions, before if until is None else min(before, (until + 1, 0)))
-            start = 0 if since is None else bisect_left(self._positions, (since, 0))
-            for index in range(end - 1, start - 1, -1):
-                position = self._positions[index]
-                run = self._runs[position]
-                if all(check(run) for check in checks):
-                    if len(found) == count:
-                        return found, True
-                    found.append((position, run))
-        return found, False
+            position = self._by_id[dlq_id]
+            edited = dict(edit(self._runs[position].payload()))
+            if edited.get("dlqId") != dlq_id:
+                raise ValueError("the dlqId of a run in the queue stays as it is")
+            self._runs[position] = Run(edited)
+
+    def select(self, count: int, selection: Selection, *, before: Position) -> tuple[list[tuple[Position, Run]], bool]:
+        """The newest `count` runs of a selection before a position, and whether there are more of them."""
+        with self._lock:
+            return self._select(count, selection, before)
+
+    def take(self, count: int, selection: Selection, *, before: Position) -> tuple[list[tuple[Position, Run]], bool]:
+        """The same, but what is found leaves the queue."""
+        with self._lock:
+            found, more = self._select(count, selection, before)
+            for _, run in found:
+                self._remove(run.dlq_id)
+        return found, more
+
+    def take_ids(self, dlq_ids: Iterable[str], *, required: Iterable[str] = ()) -> list[str]:
+        """The runs with these ids leave the queue; the ids of those that were there.
+
+        A KeyError, and nothing leaves, when one of the required ids is not there.
+        """
+        with self._lock:
+            for dlq_id in required:
+                self._by_id[dlq_id]
+            return [dlq_id for dlq_id in dlq_ids if self._remove(dlq_id)]
 
     def newest_first(self) -> list[Payload]:
         """Copies of all runs."""
         with self._lock:
             return [self._runs[position].payload() for position in reversed(self._positions)]
+
+    def _remove(self, dlq_id: str) -> bool:
+        position = self._by_id.pop(dlq_id, None)
+        if position is None:
+            return False
+        del self._runs[position]
+        del self._positions[bisect_left(self._positions, position)]
+        return True
+
+    def _select(self, count: int, selection: Selection, before: Position) -> tuple[list[tuple[Position, Run]], bool]:
+        found: list[tuple[Position, Run]] = []
+        since, until = selection.since, selection.until
+        end = bisect_left(self._positions, before if until is None else min(before, (until + 1, 0)))
+        start = 0 if since is None else bisect_left(self._positions, (since, 0))
+        for index in range(end - 1, start - 1, -1):
+            position = self._positions[index]
+            run = self._runs[position]
+            if all(check(run) for check in selection.checks):
+                if len(found) == count:
+                    return found, True
+                found.append((position, run))
+        return found, False
 
     def _place(self, payload: Mapping[str, Any], taken: Collection[Position]) -> tuple[str, Position]:
         """The id of the run and a free position. Ids of the service are positions; others enter the queue now."""

@@ -1,0 +1,129 @@
+"""What the parameters of a request mean."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from starlette.datastructures import QueryParams
+
+from ._settings import Settings
+from ._store import Position, Run, Selection
+
+PAGE_SIZE = 100
+_INT64_END = 2**63
+_SEVERAL = ("workflowUrl", "label", "failureFunctionState", "callerIp", "flowControlKey")
+"""Filters that take several values."""
+_INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
+_CURSOR = re.compile(r"([0-9]{1,19})-([0-9]{1,19})(?:-([0-9]{1,9}))?")
+
+
+class Refused(Exception):
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.sentence = sentence
+
+
+_BEFORE_EVERYTHING = (_INT64_END, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a walk is: at the position of the last run it met, so that runs coming and going elsewhere move nothing.
+
+    Before the first page it lies after every run. A walk along given ids has `(how many of them are done, 0)` instead.
+    Sent without the ids by mistake, that is a moment of 1970 and meets nothing.
+
+    `requests` counts the requests of the walk so far. Clients see it only while `Settings.empty_pages` needs it, which
+    also makes the cursor of an empty page differ from the one that asked for it.
+    """
+
+    position: Position = _BEFORE_EVERYTHING
+    requests: int = 0
+
+    @classmethod
+    def parse(cls, text: str | None) -> "Cursor":
+        if text is None:
+            return cls()
+        match = _CURSOR.fullmatch(text)
+        if match is None:
+            raise Refused(400, "The cursor is not one that a page of this list gave.")
+        return cls((int(match[1]), int(match[2])), int(match[3] or 0))
+
+    @property
+    def done(self) -> int:
+        """How many of the given ids are done."""
+        return 0 if self.position == _BEFORE_EVERYTHING else self.position[0]
+
+    def after(self, position: Position, *, counting: bool) -> str:
+        text = f"{position[0]}-{position[1]}"
+        return f"{text}-{self.requests + 1}" if counting else text
+
+
+def present(params: QueryParams) -> dict[str, str]:
+    """The first value of each parameter. An empty one counts as absent."""
+    query: dict[str, str] = {}
+    for name, value in params.multi_items():
+        query.setdefault(name, value)
+    return {name: value for name, value in query.items() if value}
+
+
+def several(params: QueryParams, name: str) -> list[str]:
+    """All values of a parameter, whether repeated or joined by commas."""
+    return [part for value in params.getlist(name) for part in value.split(",") if part]
+
+
+def read_count(query: Mapping[str, str], most: int) -> int:
+    """How many runs a call may meet.
+
+    More than `most` is taken for `most` as long as it is no more than a page: the vendor's own SDK asks for a hundred
+    runs where the service restarts fifty.
+    """
+    count = _integer(query, "count", PAGE_SIZE)
+    if not 1 <= count <= PAGE_SIZE:
+        raise Refused(400, f"The value of count is not between 1 and {PAGE_SIZE}.")
+    return min(count, most)
+
+
+def read_filters(
+    params: QueryParams, settings: Settings, *, run_id_prefix: bool = False, others: Collection[str] = ()
+) -> Selection:
+    """Which runs are meant. With `run_id_prefix`, a workflowRunId is the beginning of one. `others`: more filters."""
+    query = present(params)
+    since, until = _bound(query, "fromDate"), _bound(query, "toDate")
+    checks = [_one_of(name, wanted) for name in (*_SEVERAL, *others) if (wanted := several(params, name))]
+    if run_id := query.get("workflowRunId"):
+        checks.append(_starts_with("workflowRunId", run_id) if run_id_prefix else _one_of("workflowRunId", [run_id]))
+    if (created := _bound(query, "workflowCreatedAt")) is not None:
+        checks.append(_one_of("workflowCreatedAt", [created]))
+    if settings.date_field != "dlqId" and (since, until) != (None, None):
+        checks.append(_dated(settings.date_field, since, until))
+        since = until = None
+    return Selection(since, until, checks)
+
+
+def _integer(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name)
+    if text is None:
+        return default
+    if not _INTEGER.fullmatch(text) or not -_INT64_END <= int(text) < _INT64_END:
+        raise Refused(400, f"The value of {name} is not a whole number.")
+    return int(text)
+
+
+def _bound(query: Mapping[str, str], name: str) -> int | None:
+    return _integer(query, name, 0) if name in query else None
+
+
+def _one_of(fact: str, wanted: Collection[str | int]) -> Callable[[Run], bool]:
+    return lambda run: any(value in wanted for value in run.facts[fact])
+
+
+def _starts_with(fact: str, beginning: str) -> Callable[[Run], bool]:
+    return lambda run: any(isinstance(value, str) and value.startswith(beginning) for value in run.facts[fact])
+
+
+def _dated(fact: str, since: int | None, until: int | None) -> Callable[[Run], bool]:
+    start = -_INT64_END if since is None else since
+    end = _INT64_END if until is None else until
+    return lambda run: any(isinstance(moment, int) and start <= moment <= end for moment in run.facts[fact])
