@@ -13,6 +13,7 @@ import jsonschema_rs
 import schemathesis
 from hypothesis.strategies import SearchStrategy
 from schemathesis.core.result import Ok
+from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -40,6 +41,11 @@ def validate(operation_id: str, response: httpx.Response) -> None:
     # Answers that were read below httpx's client carry no time, and schemathesis wants one.
     response.elapsed = getattr(response, "_elapsed", timedelta(0))
     _operations[operation_id].Case(path_parameters={"dlqId": "1"}).validate_response(response, checks=CHECKS)
+
+
+def cases(operation_id: str, **fixed: Any) -> SearchStrategy[schemathesis.Case[Any]]:
+    """Requests that the spec allows; `fixed` are parts of them, like `path_parameters`."""
+    return _operations[operation_id].as_strategy(generation_mode=GenerationMode.POSITIVE, **fixed)
 
 
 def answer(operation_id: str, payload: Any) -> httpx.Response:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -61,15 +62,11 @@ class Service:
 
     def list_runs(self, request: Request, *, other_filters: Sequence[str] = ()) -> Response:
         params = request.query_params
-        query = present(params)
-        cursor = Cursor.parse(query.get("cursor"))
-        count = read_count(query, PAGE_SIZE)
+        cursor, count = self._place(params, PAGE_SIZE)
         selection = read_filters(params, self._settings, others=other_filters)
-        if self._is_empty_page(cursor):
-            return self._page(b'"messages":[]', self._next(cursor, cursor.position))
         found, more = self._store.select(count, selection, before=cursor.position)
         messages = b",".join(self._delivered(run) for _, run in found)
-        return self._page(b'"messages":[%b]' % messages, self._next(cursor, found[-1][0]) if more else None)
+        return self._page(b'"messages":[%b]' % messages, self._next(cursor, found, count, more))
 
     def list_runs_for_sdk(self, request: Request) -> Response:
         """Where the vendor's JavaScript SDK lists: a queue that workflows share with plain messages."""
@@ -126,23 +123,19 @@ class Service:
         Given ids make it look at nothing else. Unless `all_or_none`, those that are not in the queue are passed over.
         """
         params = request.query_params
-        query = present(params)
-        cursor = Cursor.parse(query.get("cursor"))
-        count = read_count(query, most)
+        cursor, count = self._place(params, most)
         selection = read_filters(params, self._settings, run_id_prefix=True)
         given = list(dict.fromkeys(several(params, "dlqIds")))
-        if self._is_empty_page(cursor):
-            return [], self._next(cursor, cursor.position)
         if not given:
             found, more = self._store.take(count, selection, before=cursor.position)
-            return [run.dlq_id for _, run in found], self._next(cursor, found[-1][0]) if more else None
+            return [run.dlq_id for _, run in found], self._next(cursor, found, count, more)
         done = cursor.done + count
         try:
             required = given[cursor.done :] if all_or_none else ()
             taken = self._store.take_ids(given[cursor.done : done], required=required)
         except KeyError:
             raise Refused(404, "Some of the ids name no failed run in the queue. Nothing was done.") from None
-        return taken, self._next(cursor, (done, 0)) if done < len(given) else None
+        return taken, self._after(cursor, (done, 0)) if done < len(given) else None
 
     def _move_callback(self, dlq_id: str, state: str, new_state: str) -> None:
         """Refuses a run whose failure callback is not in this state."""
@@ -165,11 +158,21 @@ class Service:
         except KeyError:
             raise Refused(404, _NO_SUCH_RUN) from None
 
-    def _is_empty_page(self, cursor: Cursor) -> bool:
+    def _place(self, params: QueryParams, most: int) -> tuple[Cursor, int]:
+        """Where a call goes on, and how many runs it may meet: none where the settings want an empty page."""
+        query = present(params)
+        cursor, count = Cursor.parse(query.get("cursor")), read_count(query, most)
         every = self._settings.empty_pages
-        return every > 0 and cursor.requests % (every + 1) == every - 1
+        empty = every > 0 and cursor.requests % (every + 1) == every - 1
+        return cursor, 0 if empty else count
 
-    def _next(self, cursor: Cursor, position: Position) -> str:
+    def _next(self, cursor: Cursor, found: list[tuple[Position, Run]], count: int, more: bool) -> str | None:
+        """A page that is empty by the settings goes on even where nothing follows."""
+        if not more and count:
+            return None
+        return self._after(cursor, found[-1][0] if found else cursor.position)
+
+    def _after(self, cursor: Cursor, position: Position) -> str:
         return cursor.after(position, counting=self._settings.empty_pages > 0)
 
     def _page(self, content: bytes, cursor: str | None) -> Response:
