@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from conformance import undocumented_fields, validate
+from conformance import operation_ids, undocumented_fields, validate
 from upstash_workflow_dlq.emulator import Emulator, Settings, failed_runs, faults
 
 LIST = "/v2/workflows/dlq"
@@ -20,6 +21,34 @@ TYPED_BUT_UNDOCUMENTED = {
 def ask(emulator: Emulator, method: str, path: str, **options: Any) -> httpx.Response:
     headers = {"Authorization": f"Bearer {emulator.token}"}
     return httpx.request(method, emulator.url + path, **{"headers": headers, **options})
+
+
+RECORDED = "1752829295505-0"  # one of any number of sample runs
+OPERATIONS = {
+    "listFailedRuns": ("GET", LIST),
+    "deleteFailedRuns": ("DELETE", LIST),
+    "getFailedRun": ("GET", f"{LIST}/{RECORDED}"),
+    "deleteFailedRun": ("DELETE", f"{LIST}/{RECORDED}"),
+    "resumeFailedRuns": ("POST", f"{LIST}/resume"),
+    "resumeFailedRun": ("POST", f"{LIST}/resume/{RECORDED}"),
+    "restartFailedRuns": ("POST", f"{LIST}/restart"),
+    "restartFailedRun": ("POST", f"{LIST}/restart/{RECORDED}"),
+    "retryFailureCallback": ("POST", f"{LIST}/callback/{RECORDED}"),
+    "cancelFailureCallback": ("DELETE", f"{LIST}/callback/{RECORDED}"),
+}
+
+
+def walk(emulator: Emulator, operation_id: str, query: str) -> Iterator[dict[str, Any]]:
+    """The answers up to the one without a cursor, each of them valid."""
+    method, path = OPERATIONS[operation_id]
+    cursor = ""
+    while True:
+        response = ask(emulator, method, f"{path}?{query}&cursor={cursor}").raise_for_status()
+        validate(operation_id, response)
+        yield response.json()
+        cursor = response.json().get("cursor", "")
+        if not cursor:
+            return
 
 
 @pytest.mark.parametrize(
@@ -50,15 +79,8 @@ def test_a_list_is_as_the_spec_says(query: str) -> None:
 @pytest.mark.parametrize("ending", ["absent", "empty"])
 def test_every_page_of_a_walk_is_as_the_spec_says(ending: Any) -> None:
     with Emulator(runs=250, settings=Settings(cursor_end=ending, empty_pages=2)) as emulator:
-        cursor, walked = "", 0
-        while True:
-            response = ask(emulator, "GET", f"{LIST}?count=60&cursor={cursor}")
-            validate("listFailedRuns", response)
-            walked += len(response.json()["messages"])
-            cursor = response.json().get("cursor", "")
-            if not cursor:
-                break
-        assert walked == 250
+        pages = list(walk(emulator, "listFailedRuns", "count=60"))
+        assert sum(len(page["messages"]) for page in pages) == 250
 
 
 @pytest.mark.parametrize(("operation_id", "method"), [("getFailedRun", "GET"), ("deleteFailedRun", "DELETE")])
@@ -73,16 +95,15 @@ def test_a_single_run_is_as_the_spec_says_there_and_not_there(operation_id: str,
         validate(operation_id, missing)
 
 
-@pytest.mark.parametrize(
-    ("operation_id", "method", "path"),
-    [
-        ("listFailedRuns", "GET", LIST),
-        ("getFailedRun", "GET", f"{LIST}/1752829295505-0"),
-        ("deleteFailedRun", "DELETE", f"{LIST}/1752829295505-0"),
-    ],
-)
-def test_refusals_and_failures_are_as_the_spec_says(operation_id: str, method: str, path: str) -> None:
+def test_no_operation_is_left_out() -> None:
+    assert list(OPERATIONS) == operation_ids()
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+def test_refusals_and_failures_are_as_the_spec_says(operation_id: str) -> None:
+    method, path = OPERATIONS[operation_id]
     with Emulator(runs=1) as emulator:
+        before = emulator.runs
         refused = ask(emulator, method, path, headers={"Authorization": "Bearer wrong"})
         assert refused.status_code == 401
         validate(operation_id, refused)
@@ -90,7 +111,85 @@ def test_refusals_and_failures_are_as_the_spec_says(operation_id: str, method: s
         failed = ask(emulator, method, path)
         assert failed.status_code == 500
         validate(operation_id, failed)
+        assert emulator.runs == before
+        assert emulator.started == []
+
+
+@pytest.mark.parametrize("operation_id", ["deleteFailedRuns", "resumeFailedRuns", "restartFailedRuns"])
+@pytest.mark.parametrize("ending", ["absent", "empty"])
+@pytest.mark.parametrize("filters", ["", "label=billing&label=email", "dlqIds"])
+def test_every_batch_of_a_walk_is_as_the_spec_says(operation_id: str, ending: Any, filters: str) -> None:
+    with Emulator(runs=150, settings=Settings(cursor_end=ending, empty_pages=2)) as emulator:
+        if filters == "dlqIds":
+            filters = "&".join(f"dlqIds={run['dlqId']}" for run in emulator.runs)
+        batches = list(walk(emulator, operation_id, f"count=40&{filters}"))
+        assert len(batches) >= 2
+        assert all(undocumented_fields(operation_id, batch) == set() for batch in batches)
+
+
+@pytest.mark.parametrize("operation_id", ["resumeFailedRun", "restartFailedRun", "retryFailureCallback"])
+def test_a_started_run_is_as_the_spec_says(operation_id: str) -> None:
+    method, path = OPERATIONS[operation_id]
+    with Emulator(runs=1) as emulator:
+        emulator.update(RECORDED, failureCallbackInfo={"state": "CALLBACK_FAIL"})
+        response = ask(emulator, method, path)
+        assert response.status_code == 200
+        validate(operation_id, response)
+        assert undocumented_fields(operation_id, response.json()) == set()
+
+
+def test_a_canceled_callback_is_as_the_spec_says() -> None:
+    with Emulator(runs=1) as emulator:
+        emulator.update(RECORDED, failureCallbackInfo={"state": "CALLBACK_INPROGRESS"})
+        response = ask(emulator, *OPERATIONS["cancelFailureCallback"])
+        assert response.status_code == 302
+        validate("cancelFailureCallback", response)
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "query", "headers"),
+    [
+        ("deleteFailedRuns", "count=0", {}),
+        ("deleteFailedRuns", "cursor=nonsense", {}),
+        ("resumeFailedRuns", "fromDate=yesterday", {}),
+        ("restartFailedRuns", "workflowCreatedAt=never", {}),
+        ("resumeFailedRuns", "", {"Upstash-Retries": "many"}),
+        ("restartFailedRuns", "", {"Upstash-Delay": "soon"}),
+        ("resumeFailedRun", "", {"Upstash-Flow-Control-Value": "fast"}),
+        ("restartFailedRun", "", {"Upstash-Retries": "-1"}),
+        ("retryFailureCallback", "", {}),
+        ("cancelFailureCallback", "", {}),
+    ],
+)
+def test_a_bad_request_is_as_the_spec_says(operation_id: str, query: str, headers: dict[str, str]) -> None:
+    method, path = OPERATIONS[operation_id]
+    with Emulator(runs=1) as emulator:
+        authorization = {"Authorization": f"Bearer {emulator.token}"}
+        response = ask(emulator, method, f"{path}?{query}", headers={**authorization, **headers})
+        assert response.status_code == 400
+        validate(operation_id, response)
         assert len(emulator.runs) == 1
+
+
+@pytest.mark.parametrize("operation_id", [name for name, (_, path) in OPERATIONS.items() if path != LIST])
+def test_a_run_that_is_not_there_is_as_the_spec_says(operation_id: str) -> None:
+    method, path = OPERATIONS[operation_id]
+    with Emulator() as emulator:
+        response = ask(emulator, method, f"{path}?dlqIds=1-0")
+        assert response.status_code == 404
+        validate(operation_id, response)
+
+
+@pytest.mark.parametrize("operation_id", ["resumeFailedRun", "restartFailedRun"])
+def test_a_started_run_is_gone(operation_id: str) -> None:
+    with Emulator(runs=3) as emulator:
+        assert ask(emulator, *OPERATIONS[operation_id]).status_code == 200
+        for gone, (method, path) in OPERATIONS.items():
+            if RECORDED in path:
+                response = ask(emulator, method, path)
+                assert response.status_code == 404
+                validate(gone, response)
+        assert len(emulator.started) == 1
 
 
 def test_a_deleted_run_is_gone() -> None:
