@@ -12,6 +12,9 @@ nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["lint", "typing", "drift", "package", "demo", "contract", "tests"]
 nox.options.error_on_missing_interpreters = False
 
+# Pinned, since `interop` asserts what exactly it sends: the vendor's SDK, and the package that does its HTTP.
+JAVASCRIPT_SDK = ("@upstash/workflow@1.3.3", "@upstash/qstash@2.12.0")
+
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 GENERATED = ROOT / "generated" / "upstash_workflow_rest"
@@ -98,6 +101,24 @@ def contract(session: nox.Session) -> None:
         session.run("pytest", "tests/contract/live.py", "-rs", "-v")
     else:
         session.run("pytest", "tests/contract", *session.posargs)
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """The vendor's JavaScript SDK and our client at the same emulated queue. Needs Node.js, so not part of bare nox."""
+    missing = [program for program in ("node", "npm") if shutil.which(program) is None]
+    if missing:
+        session.error(
+            f"interop runs the vendor's JavaScript SDK: install Node.js 20 or newer (no {' and no '.join(missing)})"
+        )
+    session.install("-e", ".[emulator]", silent=True)
+    with tempfile.TemporaryDirectory() as folder:
+        session.run(
+            *("npm", "install", "--prefix", folder, *JAVASCRIPT_SDK),
+            *("--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"),
+            external=True,
+        )
+        session.run("python", "tests/interop/run.py", folder)
 
 
 @nox.session

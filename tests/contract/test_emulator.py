@@ -18,11 +18,6 @@ TYPED_BUT_UNDOCUMENTED = {
 }
 
 
-def ask(emulator: Emulator, method: str, path: str, **options: Any) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {emulator.token}"}
-    return httpx.request(method, emulator.url + path, **{"headers": headers, **options})
-
-
 RECORDED = "1752829295505-0"  # one of any number of sample runs
 OPERATIONS = {
     "listFailedRuns": ("GET", LIST),
@@ -36,6 +31,11 @@ OPERATIONS = {
     "retryFailureCallback": ("POST", f"{LIST}/callback/{RECORDED}"),
     "cancelFailureCallback": ("DELETE", f"{LIST}/callback/{RECORDED}"),
 }
+
+
+def ask(emulator: Emulator, method: str, path: str, **options: Any) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {emulator.token}"}
+    return httpx.request(method, emulator.url + path, **{"headers": headers, **options})
 
 
 def walk(emulator: Emulator, operation_id: str, query: str) -> Iterator[dict[str, Any]]:
