@@ -74,9 +74,7 @@ def delete(dlq: DLQClient, run: FailedRun, before: int) -> None:
 
 def resume(dlq: DLQClient, emulator: Emulator) -> None:
     would = dlq.resume_many(label="billing", dry_run=True)
-    title(
-        f"The payment provider is back: a dry run would resume {len(would)} billing runs. For real, sixty starts a minute:"
-    )
+    title(f"The payment provider is back: a dry run would resume {len(would)} billing runs. For real, sixty a minute:")
     started = dlq.resume_many(
         label="billing",
         overrides={"retries": 3, "flow_control": FlowControl("payment-provider", rate=60, period="1m")},

@@ -76,13 +76,14 @@ def test_a_bulk_call_acts_on_what_a_dry_run_shows(connect: Connect, operation: s
     with Emulator(runs=250) as emulator:
         client = connect(emulator.token, base_url=emulator.url)
         listed = list(client.list(label=["billing", "email"]))
-        options: dict[str, Any] = {
+        targets: dict[str, dict[str, Any]] = {
             "ids": {"dlq_ids": ids(listed)},
             "list": {"dlq_ids": listed},
             "filter": {"label": ["billing", "email"]},
             "status": {"label": ["billing", "email"], "response_status": [500, 502]},
             "all": {"all": True},
-        }[target]
+        }
+        options = targets[target]
         before = list(client.list())
         would = getattr(client, operation)(dry_run=True, **options)
         assert acting(emulator) == []
