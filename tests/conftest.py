@@ -10,7 +10,6 @@ from typing import Any
 import anyio.from_thread
 import pytest
 from colours import AnyClient, BlockingClient
-from ruamel.yaml import YAML
 from upstash_workflow_dlq import AsyncDLQClient, DLQClient
 
 ROOT = Path(__file__).parent.parent
@@ -73,16 +72,3 @@ def recorded_page() -> dict[str, Any]:
 def recorded_run(recorded_page: dict[str, Any]) -> dict[str, Any]:
     message: dict[str, Any] = recorded_page["messages"][0]
     return dict(message)
-
-
-@pytest.fixture(scope="session")
-def spec() -> dict[str, Any]:
-    loaded: dict[str, Any] = YAML(typ="safe").load(ROOT / "openapi.yaml")
-    return loaded
-
-
-@pytest.fixture(scope="session")
-def message_properties(spec: dict[str, Any]) -> dict[str, Any]:
-    """The properties that the schema gives a failed run."""
-    properties: dict[str, Any] = spec["components"]["schemas"]["WorkflowDLQMessage"]["properties"]
-    return properties

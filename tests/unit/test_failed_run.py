@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from openapi import message_properties
 from upstash_workflow_dlq import (
     FailedRun,
     Failure,
@@ -155,8 +156,15 @@ def test_absent_and_null_fields_can_all_be_read(payload: dict[str, Any]) -> None
             assert value is None, name
 
 
-def test_every_field_of_the_generated_model_is_shown(message_properties: dict[str, Any]) -> None:
-    assert set(message_properties) <= set(SHOWN_BY)
+@pytest.mark.parametrize("name", message_properties())
+def test_a_field_of_the_schema_is_shown(name: str) -> None:
+    if name not in SHOWN_BY:
+        # No failure: until an attribute shows it, a new field is in `extra`, and this names it in every test run.
+        pytest.xfail(f"FailedRun does not show {name} yet")
+
+
+def test_a_field_that_is_not_shown_yet_is_in_extra() -> None:
+    assert FailedRun({"fieldOfTomorrow": 1}).extra == {"fieldOfTomorrow": 1}
 
 
 def example(schema: dict[str, Any]) -> Any:
@@ -167,12 +175,12 @@ def example(schema: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("key", SHOWN_BY)
-def test_each_key_reaches_its_attribute_and_no_other_place(key: str, message_properties: dict[str, Any]) -> None:
+def test_each_key_reaches_its_attribute_and_no_other_place(key: str) -> None:
     kinds = {
         **dict.fromkeys(["notBefore", "rate", "parallelism", "period"], "integer"),
         **dict.fromkeys(["failureCallbackHeader", "callbackHeader", "failureCallbackInfo"], "object"),
     }
-    value = example(message_properties.get(key, {"type": kinds.get(key, "string")}))
+    value = example(message_properties().get(key, {"type": kinds.get(key, "string")}))
     run = FailedRun({key: value})
     empty = FailedRun({})
     changed = {

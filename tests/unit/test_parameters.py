@@ -1,0 +1,79 @@
+"""Each parameter that the spec gives an operation is offered by the wrapper, or named here as not offered yet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fakes import Wire
+from openapi import operations, parameters
+from upstash_workflow_dlq import DLQClient, FlowControl
+
+STARTED = {"workflowRunId": "wfr_1", "workflowCreatedAt": 1}
+OVERRIDES: dict[str, Any] = {
+    "retries": 1,
+    "delay": "1s",
+    "retry_delay": "1000",
+    "flow_control": FlowControl("k", rate=1),
+    "label": "a",
+    "failure_callback": "https://my.app",
+}
+FILTERS: dict[str, Any] = {
+    "label": "a",
+    "workflow_url": "https://my.app",
+    "workflow_created_at": 1,
+    "failure_function_state": "CALLBACK_FAIL",
+    "caller_ip": "::1",
+    "flow_control_key": "k",
+    "from_date": 1,
+    "to_date": 2,
+}
+
+
+def sent_by(operation_id: str) -> set[str]:
+    """The names of all parameters that the wrapper can be brought to send for an operation."""
+    calls: dict[str, tuple[Any, list[tuple[str, tuple[Any, ...], dict[str, Any]]]]] = {
+        "listFailedRuns": ({}, [("count", (), {**FILTERS, "workflow_run_id": "wfr_1"}), ("list", (), {"cursor": "a"})]),
+        "getFailedRun": ({}, [("get", ("1",), {})]),
+        "deleteFailedRun": ({}, [("delete", ("1",), {})]),
+        "resumeFailedRun": (STARTED, [("resume", ("1",), OVERRIDES)]),
+        "restartFailedRun": (STARTED, [("restart", ("1",), OVERRIDES)]),
+        "retryFailureCallback": (STARTED, [("retry_failure_callback", ("1",), {})]),
+        "cancelFailureCallback": ({}, [("cancel_failure_callback", ("1",), {})]),
+        "deleteFailedRuns": (
+            {"deleted": 0},
+            [("delete_many", (), {"cursor": "a", **FILTERS}), ("delete_many", (), {"dlq_ids": "1"})],
+        ),
+        **{
+            f"{verb}FailedRuns": (
+                {},
+                [
+                    (f"{verb}_many", (), {"cursor": "a", "overrides": OVERRIDES, **FILTERS}),
+                    (f"{verb}_many", (), {"dlq_ids": "1"}),
+                ],
+            )
+            for verb in ("resume", "restart")
+        },
+    }
+    if operation_id not in calls:
+        pytest.xfail(f"the wrapper has no method for {operation_id} yet; see low_level")
+    answer, methods = calls[operation_id]
+    wire = Wire(answer, forever=True)
+    with DLQClient("t0ken", transport=wire) as client:
+        for name, args, options in methods:
+            result = getattr(client, name)(*args, **options)
+            if name == "list":
+                list(result)
+    queries = {name for request in wire.requests for name in request.url.params}
+    headers = {name.title() for request in wire.requests for name in request.headers}
+    return queries | headers | {"dlqId"}
+
+
+@pytest.mark.parametrize("operation_id", operations())
+def test_the_parameters_of_an_operation_are_offered(operation_id: str) -> None:
+    missing = {parameter["name"] for parameter in parameters(operation_id)} - sent_by(operation_id)
+    # Settled by ids before, since the service may take it for a prefix here.
+    missing -= {"workflowRunId"} if operation_id.endswith("FailedRuns") else set()
+    if missing:
+        # No failure, as for new fields of the payload: what the wrapper offers goes on working.
+        pytest.xfail(f"the wrapper does not offer {', '.join(sorted(missing))} of {operation_id} yet")
