@@ -231,6 +231,13 @@ def test_each_ending_of_the_cursor_ends_a_bulk_call(connect: Connect, operation:
     ]
 
 
+@pytest.mark.parametrize("operation", MANY)
+@pytest.mark.parametrize("answer", [{}, {"deleted": None, "workflowRuns": None}, {"cursor": ""}])
+def test_an_empty_answer_says_that_nothing_was_done(connect: Connect, operation: str, answer: dict[str, Any]) -> None:
+    answer = {name: value for name, value in answer.items() if (name == "deleted") == (operation == "delete_many")}
+    assert count(operation, getattr(connect(transport=Wire(answer)), operation)(all=True)) == 0
+
+
 def test_what_was_started_is_returned_in_order(connect: Connect) -> None:
     wire = Wire(started("wfr_1", "wfr_2", cursor="a"), started("wfr_3"))
     assert connect(transport=wire).resume_many(all=True) == [
@@ -455,6 +462,7 @@ MIDWAY = [
     (httpx.Response(200, content=b"<html>"), InvalidResponseError),
     (httpx.Response(200, json={"deleted": "3", "workflowRuns": {}}), InvalidResponseError),
     (httpx.Response(200, json={"deleted": 1, "workflowRuns": [], "cursor": 5}), InvalidResponseError),
+    (httpx.Response(200, json={"error": "try later"}), InvalidResponseError),
 ]
 
 

@@ -337,11 +337,11 @@ def test_count_counts_only_what_the_response_status_lets_pass(connect: Connect) 
 @pytest.mark.parametrize(
     ("answer", "complaint"),
     [
-        ({"messages": {}}, "messages of a page should be a list of objects"),
-        ({"messages": [{}, None]}, "messages of a page should be a list of objects"),
+        ({"messages": {}}, "messages should be a list of objects"),
+        ({"messages": [{}, None]}, "messages should be a list of objects"),
         ({"messages": [], "cursor": 7}, "cursor should be Unicode text, not this int"),
         ({"messages": [], "cursor": "\ud800"}, "cursor should be Unicode text, not this str"),
-        ({"error": "try later"}, "a page without messages, but with error"),
+        ({"error": "try later"}, "an answer without messages, but with error"),
     ],
 )
 def test_an_object_that_is_no_page_is_never_taken_for_one(

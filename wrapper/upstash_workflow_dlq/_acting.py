@@ -21,7 +21,7 @@ from upstash_workflow_rest.api.dlq import (
 
 from ._calls import Call, Flow, raise_unless_success, read_object
 from ._filters import Filters, RunFilters
-from ._operations import Listing, PageWalk, checked_cursor, checked_id, get_run, read_cursor
+from ._operations import Listing, PageWalk, checked_cursor, checked_id, get_run, read_cursor, read_member, read_objects
 from ._overrides import Overrides, header_arguments
 from ._run import FailedRun, StartedRun
 from .errors import (
@@ -75,19 +75,14 @@ class Bulk:
 
 
 def _deleted(payload: dict[str, Any]) -> int:
-    deleted = payload.get("deleted")
+    deleted = read_member(payload, "deleted", 0)
     if not isinstance(deleted, int) or isinstance(deleted, bool):
-        raise InvalidResponseError(f"deleted should be an integer, but is {type(deleted).__name__}")
+        raise InvalidResponseError(f"deleted should be an integer, not this {type(deleted).__name__}")
     return deleted
 
 
 def _started(payload: dict[str, Any]) -> list[StartedRun]:
-    runs = payload.get("workflowRuns")
-    if runs is None:
-        return []
-    if not isinstance(runs, list) or not all(isinstance(run, dict) for run in runs):
-        raise InvalidResponseError("workflowRuns should be a list of objects")
-    return [StartedRun.read(run) for run in runs]
+    return [StartedRun.read(run) for run in read_objects(payload, "workflowRuns")]
 
 
 DELETE = Bulk("delete", delete_failed_runs._get_kwargs, 100, int, _deleted)

@@ -135,15 +135,7 @@ class PageWalk:
 
 
 def _runs(payload: dict[str, Any]) -> list[FailedRun]:
-    messages = payload.get("messages")
-    if messages is None:
-        # Empty fields may be left out; but an object of other things is no page, and must not read as an empty one.
-        if not payload.keys() <= {"messages", "cursor"}:
-            raise InvalidResponseError(f"a page without messages, but with {', '.join(sorted(payload))}")
-        messages = []
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
-        raise InvalidResponseError("messages of a page should be a list of objects")
-    return [FailedRun(message) for message in messages]
+    return [FailedRun(message) for message in read_objects(payload, "messages")]
 
 
 def count_runs(listing: Listing) -> Flow[int]:
@@ -193,6 +185,24 @@ def checked_cursor(cursor: object) -> str | None:
     if not cursor.strip() or not is_unicode(cursor):
         raise ValueError("cursor is empty or not valid Unicode: leave it out to begin at the beginning")
     return str.__str__(cursor)
+
+
+def read_member(payload: dict[str, Any], name: str, empty: Any) -> Any:
+    """What an answer is about; `empty` where it is left out or null.
+
+    An object of other things is no answer to the question, and must not read as an empty one.
+    """
+    value = payload.get(name)
+    if value is None and not payload.keys() <= {name, "cursor"}:
+        raise InvalidResponseError(f"an answer without {name}, but with {', '.join(sorted(payload))}")
+    return empty if value is None else value
+
+
+def read_objects(payload: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    objects: list[dict[str, Any]] = read_member(payload, name, [])
+    if not isinstance(objects, list) or not all(isinstance(item, dict) for item in objects):
+        raise InvalidResponseError(f"{name} should be a list of objects")
+    return objects
 
 
 def read_cursor(payload: dict[str, Any]) -> str | None:
