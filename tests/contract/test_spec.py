@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from conformance import operation_ids
-from openapi import spec
+from openapi import operations, spec
 from openapi_spec_validator import validate
 
 
@@ -17,6 +17,14 @@ def test_every_operation_has_a_name_for_the_generator() -> None:
     assert names == operation_ids()
     assert {"listFailedRuns", "getFailedRun", "deleteFailedRun"} <= set(names)
     assert len(set(names)) == len(names)
+
+
+def test_what_the_vendored_pages_lack_is_marked() -> None:
+    vendored = {"listFailedRuns", "getFailedRun", "deleteFailedRun"}
+    assert {name for name, operation in operations().items() if "x-addition" not in operation} == vendored
+    additions = [*spec()["components"]["parameters"].values()]
+    additions += [spec()["components"]["schemas"][name] for name in ("DeletedRuns", "StartedRun", "StartedRuns")]
+    assert all("x-addition" in addition for addition in additions)
 
 
 def test_both_security_schemes_are_there() -> None:

@@ -9,13 +9,15 @@ from conftest import Connect
 from upstash_workflow_dlq import (
     BadRequestError,
     BulkError,
-    DLQError,
     FailedRun,
     FlowControl,
     NotFoundError,
+    RateLimitError,
     Retry,
+    ServerError,
+    TransportError,
 )
-from upstash_workflow_dlq.emulator import Emulator, faults
+from upstash_workflow_dlq.emulator import Emulator, Settings, faults
 
 QUICK = Retry(total=5, backoff_factor=0.001, total_timeout=5)
 RECORDED = "1752829295505-0"
@@ -73,7 +75,7 @@ def state(run: FailedRun) -> str | None:
 @pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
 @pytest.mark.parametrize("target", ["ids", "list", "filter", "status", "all"])
 def test_a_bulk_call_acts_on_what_a_dry_run_shows(connect: Connect, operation: str, target: str) -> None:
-    with Emulator(runs=250) as emulator:
+    with Emulator(runs=200) as emulator:
         client = connect(emulator.token, base_url=emulator.url)
         listed = list(client.list(label=["billing", "email"]))
         targets: dict[str, dict[str, Any]] = {
@@ -87,35 +89,71 @@ def test_a_bulk_call_acts_on_what_a_dry_run_shows(connect: Connect, operation: s
         before = list(client.list())
         would = getattr(client, operation)(dry_run=True, **options)
         assert acting(emulator) == []
-        assert len(emulator.runs) == 250
+        assert len(emulator.runs) == 200
         progress: list[int] = []
         result = getattr(client, operation)(on_progress=progress.append, **options)
         done = result if isinstance(result, int) else len(result)
-        assert done == len(would) == progress[-1] == 250 - client.count()
-        assert done > 50
+        assert done == len(would) == progress[-1] == 200 - client.count()
+        assert done > 10
         assert ids(client.list()) == [run.dlq_id for run in before if run not in set(would)]
         if operation != "delete_many":
             assert [run.workflow_run_id for run in result] == [run.workflow_run_id for run in emulator.started]
             assert len({run.workflow_run_id for run in result}) == done
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [faults.reset(), faults.reset_after_acting(), faults.truncated(), faults.status(503), faults.html(502)],
-    ids=str,
-)
-@pytest.mark.parametrize("operation", ["resume", "restart", "retry_failure_callback", "cancel_failure_callback"])
-def test_what_may_have_been_done_is_sent_once(connect: Connect, operation: str, fault: faults.Fault) -> None:
-    info = {"state": "CALLBACK_INPROGRESS" if operation.startswith("cancel") else "CALLBACK_FAIL"}
-    with Emulator([{"dlqId": "1-0", "failureCallback": "https://my.app", "failureCallbackInfo": info}]) as emulator:
-        client = connect(emulator.token, base_url=emulator.url, retry=QUICK)
+# Each fault that leaves the fate of a request open, and whether it was carried out.
+OPEN = [
+    (faults.reset(), False),
+    (faults.reset_after_acting(), True),
+    (faults.truncated(), True),
+    (faults.slow(0.3), True),
+    (faults.status(500), False),
+    (faults.status(503), False),
+    (faults.html(502), False),
+]
+
+
+@pytest.mark.parametrize(("fault", "carried_out"), OPEN, ids=str)
+@pytest.mark.parametrize("operation", ["resume", "restart", "retry_failure_callback"])
+def test_what_may_have_been_done_is_sent_once(
+    connect: Connect, operation: str, fault: faults.Fault, carried_out: bool
+) -> None:
+    failed = {"dlqId": "1-0", "failureCallback": "https://my.app", "failureCallbackInfo": {"state": "CALLBACK_FAIL"}}
+    with Emulator([failed]) as emulator:
+        client = connect(emulator.token, base_url=emulator.url, retry=QUICK, timeout=0.15)
         emulator.fail(fault)
-        try:
+        with pytest.raises((TransportError, ServerError)):
             getattr(client, operation)("1-0")
-        except DLQError:
-            assert operation != "cancel_failure_callback" or fault != faults.truncated()  # which has no body to cut
         assert len(emulator.requests) == 1
-        assert len(emulator.started) <= 1
+        if not isinstance(fault, faults.Slow):  # which goes on after the client has left
+            assert len(emulator.started) == carried_out
+
+
+@pytest.mark.parametrize(("fault", "carried_out"), OPEN, ids=str)
+def test_a_cancellation_is_sent_once(connect: Connect, fault: faults.Fault, carried_out: bool) -> None:
+    with Emulator([{"dlqId": "1-0", "failureCallbackInfo": {"state": "CALLBACK_INPROGRESS"}}]) as emulator:
+        client = connect(emulator.token, base_url=emulator.url, retry=QUICK, timeout=0.15)
+        emulator.fail(fault)
+        if isinstance(fault, faults.Truncated):  # there is no body to cut
+            client.cancel_failure_callback("1-0")
+        else:
+            with pytest.raises((TransportError, ServerError)):
+                client.cancel_failure_callback("1-0")
+        assert len(emulator.requests) == 1
+
+
+def test_a_daily_limit_stops_an_action_at_once(connect: Connect) -> None:
+    with Emulator(runs=60) as emulator:
+        client = connect(emulator.token, base_url=emulator.url)
+        emulator.fail(faults.daily_limit())
+        with pytest.raises(RateLimitError):
+            client.resume(RECORDED)
+        emulator.fail(faults.daily_limit(), after=1)
+        with pytest.raises(BulkError) as caught:
+            client.resume_many(all=True)
+        assert isinstance(caught.value.__cause__, RateLimitError)
+        assert len(caught.value.done) == len(emulator.started) == 50
+        assert len(acting(emulator)) == 3
 
 
 @pytest.mark.parametrize("fault", [faults.burst_limit(reset_in=0), faults.too_many_requests()], ids=str)
@@ -132,28 +170,51 @@ def test_what_was_certainly_not_done_is_sent_again(connect: Connect, fault: faul
 
 
 @pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
-@pytest.mark.parametrize("by", ["filter", "ids"])
-@pytest.mark.parametrize("fault", [faults.reset(), faults.status(503)], ids=str)
+@pytest.mark.parametrize("by", ["filter", "ids", "status"])
+@pytest.mark.parametrize(("fault", "carried_out"), [*OPEN[:3], OPEN[5]], ids=str)
 def test_a_bulk_call_goes_on_from_where_it_stopped(
-    connect: Connect, operation: str, by: str, fault: faults.Fault
+    connect: Connect, operation: str, by: str, fault: faults.Fault, carried_out: bool
 ) -> None:
-    with Emulator(runs=250) as emulator:
+    with Emulator(runs=130) as emulator:
         client = connect(emulator.token, base_url=emulator.url, retry=QUICK)
-        listed = ids(client.list(to_date=1752829295505))
-        options: dict[str, Any] = {"dlq_ids": listed} if by == "ids" else {"to_date": 1752829295505}
-        emulator.fail(fault, after=1)
+        listed = ids(client.list())
+        targets: dict[str, dict[str, Any]] = {
+            "filter": {"to_date": 1752829295505},
+            "ids": {"dlq_ids": listed},
+            "status": {"response_status": range(100, 600)},
+        }
+        act = getattr(client, operation)
+        aimed_at = ids(act(dry_run=True, **targets[by]))
+        emulator.fail(fault, method="DELETE" if operation == "delete_many" else "POST", after=1)
         with pytest.raises(BulkError) as caught:
-            getattr(client, operation)(**options)
+            act(**targets[by])
         stopped = caught.value
         first = stopped.done if isinstance(stopped.done, int) else len(stopped.done)
-        assert first in (50, 100)
+        batch = 100 if operation == "delete_many" else 50
+        assert first == batch
         assert len(acting(emulator)) == 2
-        rest = {"dlq_ids": stopped.remaining} if by == "ids" else {"cursor": stopped.cursor, **options}
-        result = getattr(client, operation)(**rest)
-        second = result if isinstance(result, int) else len(result)
-        assert first + second == 250
-        assert emulator.runs == []
+        if by == "filter":
+            rest = act(cursor=stopped.cursor, **targets[by])
+        else:
+            assert stopped.remaining == tuple(aimed_at[batch:])
+            rest = act(dlq_ids=act(dlq_ids=stopped.remaining, dry_run=True))
+        second = rest if isinstance(rest, int) else len(rest)
+        unreported = min(batch, len(aimed_at) - batch) if carried_out else 0
+        assert first + second + unreported == len(aimed_at)
+        assert not set(ids(client.list())) & set(aimed_at)
         assert len({run.dlq_id for run in emulator.started}) == len(emulator.started)
+
+
+@pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
+@pytest.mark.parametrize("empty_pages", [1, 2, 3])
+def test_a_bulk_call_survives_empty_batches(connect: Connect, operation: str, empty_pages: int) -> None:
+    for target in ("all", "ids"):
+        with Emulator(runs=120, settings=Settings(empty_pages=empty_pages, cursor_end="empty")) as emulator:
+            client = connect(emulator.token, base_url=emulator.url)
+            options = {"all": True} if target == "all" else {"dlq_ids": ids(client.list())}
+            result = getattr(client, operation)(**options)
+            assert (result if isinstance(result, int) else len(result)) == 120
+            assert emulator.runs == []
 
 
 def test_resuming_what_somebody_else_deleted_stops_before_anything_of_that_batch(connect: Connect) -> None:
@@ -166,6 +227,6 @@ def test_resuming_what_somebody_else_deleted_stops_before_anything_of_that_batch
         assert isinstance(caught.value.__cause__, NotFoundError)
         assert len(caught.value.done) == 50
         assert caught.value.remaining == tuple(runs[50:])
-        still_there = [id for id in caught.value.remaining if id != runs[70]]
+        still_there = client.resume_many(dlq_ids=caught.value.remaining, dry_run=True)
         assert len(client.resume_many(dlq_ids=still_there)) == 69
         assert emulator.runs == []

@@ -11,7 +11,9 @@ import httpx
 import pytest
 from conftest import Connect
 from fakes import Breaking, Wire, page
+from httpx_retries import Retry
 from upstash_workflow_dlq import (
+    APIError,
     AuthenticationError,
     BadRequestError,
     BulkError,
@@ -26,6 +28,7 @@ from upstash_workflow_dlq import (
     StartedRun,
     TransportError,
 )
+from upstash_workflow_dlq._transport import DEFAULT_RETRY
 
 CREATED = datetime(2025, 7, 18, 9, 1, 33, 531_000, UTC)
 STARTED = {"workflowRunId": "wfr_1", "workflowCreatedAt": 1752829293531}
@@ -81,6 +84,12 @@ def test_a_callback_is_canceled_and_no_redirect_followed(connect: Connect, answe
     assert wire.sent == ["DELETE /v2/workflows/dlq/callback/1"]
 
 
+@pytest.mark.parametrize("status", [301, 303, 307])
+def test_no_other_redirect_is_a_canceled_callback(connect: Connect, status: int) -> None:
+    with pytest.raises(APIError, match=f"HTTP {status}"):
+        connect(transport=Wire(status)).cancel_failure_callback("1")
+
+
 @pytest.mark.parametrize("operation", PATHS)
 @pytest.mark.parametrize(("status", "error"), [(400, BadRequestError), (404, NotFoundError), (500, ServerError)])
 def test_a_refusal_is_an_error(connect: Connect, operation: str, status: int, error: type[Exception]) -> None:
@@ -96,6 +105,9 @@ def test_a_refusal_is_an_error(connect: Connect, operation: str, status: int, er
         ("2025-07-18T09:01:33.531Z", CREATED),
         ("2025-07-18T11:01:33.531+02:00", CREATED),
         (None, None),
+        ("2025-07-18T09:01:33", None),
+        ("yesterday", None),
+        ([], None),
     ],
 )
 def test_the_start_is_told_in_either_way(connect: Connect, created: Any, expected: Any) -> None:
@@ -108,10 +120,8 @@ def test_the_start_is_told_in_either_way(connect: Connect, created: Any, expecte
     [
         {},
         {"workflowRunId": None},
+        {"workflowRunId": ""},
         {"workflowRunId": 5},
-        {"workflowRunId": "wfr_1", "workflowCreatedAt": "2025-07-18T09:01:33"},
-        {"workflowRunId": "wfr_1", "workflowCreatedAt": "yesterday"},
-        {"workflowRunId": "wfr_1", "workflowCreatedAt": []},
     ],
 )
 def test_a_start_that_cannot_be_read_says_so(connect: Connect, answer: dict[str, Any]) -> None:
@@ -136,11 +146,31 @@ OVERRIDES: list[tuple[dict[str, Any], dict[str, str]]] = [
         {"flow_control": FlowControl("k", rate=1, period="1m")},
         {"Upstash-Flow-Control-Key": "k", "Upstash-Flow-Control-Value": "rate=1, period=1m"},
     ),
+    (
+        {"flow_control": FlowControl("k", rate=1, period=30)},
+        {"Upstash-Flow-Control-Key": "k", "Upstash-Flow-Control-Value": "rate=1, period=30s"},
+    ),
     ({"label": "billing"}, {"Upstash-Label": "billing"}),
-    ({"label": (label for label in ["a", "b c"])}, {"Upstash-Label": "a,b c"}),
+    ({"label": ["a", "b c"]}, {"Upstash-Label": "a,b c"}),
+    ({"retry_delay": " 1000 "}, {"Upstash-Retry-Delay": "1000"}),
     ({"failure_callback": "https://my.app/failed"}, {"Upstash-Failure-Callback": "https://my.app/failed"}),
     ({"retries": None, "label": None}, {}),
 ]
+
+
+def test_overrides_in_bulk_go_by_name_too_but_for_the_label(connect: Connect) -> None:
+    wire = Wire(started())
+    connect(transport=wire).resume_many(label="a", retries=3, delay="1s", overrides={"retries": 1, "label": iter("xy")})
+    assert wire.sent == ["POST /v2/workflows/dlq/resume?count=50&label=a"]
+    assert upstash_headers(wire.requests[0]) == {"Upstash-Retries": "3", "Upstash-Delay": "1s", "Upstash-Label": "x,y"}
+
+
+@pytest.mark.parametrize("overrides", ["", [], "retries", [("retries", 1)]])
+def test_overrides_that_are_none_are_refused(connect: Connect, overrides: Any) -> None:
+    wire = Wire()
+    with pytest.raises(TypeError, match="overrides takes a dict"):
+        act(connect(transport=wire), "resume_many", {"all": True, "overrides": overrides})
+    assert wire.sent == []
 
 
 def upstash_headers(request: httpx.Request) -> dict[str, str]:
@@ -150,8 +180,6 @@ def upstash_headers(request: httpx.Request) -> dict[str, str]:
 @pytest.mark.parametrize("operation", ["resume", "restart"])
 def test_overrides_travel_as_headers(connect: Connect, operation: str) -> None:
     for overrides, headers in OVERRIDES:
-        if "label" in overrides and not isinstance(overrides["label"], str | None):
-            overrides = {"label": ["a", "b c"]}
         wire = Wire(STARTED, batch_answer(f"{operation}_many", 1))
         client = connect(transport=wire)
         getattr(client, operation)("1", **overrides)
@@ -166,7 +194,7 @@ BROKEN: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"delay": timedelta(milliseconds=500)}, ValueError, "not a number of whole seconds"),
     ({"delay": timedelta(seconds=-1)}, ValueError, "not a number of whole seconds"),
     ({"delay": ""}, ValueError, "delay is empty"),
-    ({"delay": 5}, TypeError, "delay takes a string, not int"),
+    ({"delay": 5}, TypeError, 'delay takes a timedelta, or a string like "90s"'),
     ({"delay": "5m\r\nX-Evil: 1"}, ValueError, "cannot travel in a header"),
     ({"retry_delay": "1\n2"}, ValueError, "cannot travel in a header"),
     ({"label": "a\r\nUpstash-Delay: 1s"}, ValueError, "cannot travel in a header"),
@@ -184,7 +212,8 @@ BROKEN: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"flow_control": FlowControl("k\n", rate=1)}, ValueError, "cannot travel in a header"),
     ({"flow_control": FlowControl("k", rate=0)}, ValueError, "rate of flow_control is 0"),
     ({"flow_control": FlowControl("k", parallelism=1.5)}, TypeError, "takes an int"),  # type: ignore[arg-type]
-    ({"flow_control": FlowControl("k", rate=1, period="1m, rate=99")}, ValueError, "read as another limit"),
+    ({"flow_control": FlowControl("k", rate=1, period="1m, rate")}, ValueError, "read as another limit"),
+    ({"flow_control": FlowControl("k", rate=1, period="rate=99")}, ValueError, "read as another limit"),
     ({"flow_control": FlowControl("k", rate=1, period="1m\n")}, ValueError, "cannot travel in a header"),
     ({"labels": "a"}, TypeError, "there is no override 'labels'"),
 ]
@@ -268,7 +297,7 @@ def test_a_batch_of_ids_is_followed_to_the_end_of_its_cursor_too(connect: Connec
 
 
 @pytest.mark.parametrize("operation", MANY)
-@pytest.mark.parametrize("id_length", [1, 60, 2000, 5000])
+@pytest.mark.parametrize("id_length", [1, 60, 2000, 4000])
 def test_no_url_grows_past_what_servers_take(connect: Connect, operation: str, id_length: int) -> None:
     ids = [f"{number:04}" + "ü" * (id_length // 6) for number in range(60)]
     wire = Wire(batch_answer(operation, 1), forever=True)
@@ -357,6 +386,9 @@ NOTHING: list[tuple[dict[str, Any], type[Exception]]] = [
     ({"cursor": "a", "all": True, "dry_run": True}, ValueError),
     ({"labels": "a"}, TypeError),
     ({"everything": True}, TypeError),
+    ({"all": True, "on_progress": 5}, TypeError),
+    ({"dlq_ids": ["x" * 1001]}, ValueError),
+    ({"label": [f"label-{number}" for number in range(1000)]}, ValueError),
 ]
 
 
@@ -372,6 +404,35 @@ def test_an_accidental_purge_is_impossible(
     with pytest.raises(error):
         getattr(connect(transport=wire), operation)(**{"dry_run": True} | options)
     assert wire.sent == []
+
+
+@pytest.mark.parametrize("operation", MANY)
+@pytest.mark.parametrize("dry_run", [None, 0, 1, "", "no"])
+def test_a_dry_run_is_one_or_is_not(connect: Connect, operation: str, dry_run: Any) -> None:
+    wire = Wire()
+    with pytest.raises(TypeError, match="dry_run takes True or False"):
+        getattr(connect(transport=wire), operation)(all=True, dry_run=dry_run)
+    assert wire.sent == []
+
+
+@pytest.mark.parametrize("operation", MANY)
+@pytest.mark.parametrize("wrong", [{"all": True}, {"label": "a"}, {"cursor": "a"}, {"colour": "red"}])
+def test_a_wrong_call_does_not_read_the_list_it_was_given(
+    connect: Connect, operation: str, wrong: dict[str, Any]
+) -> None:
+    wire = Wire()
+    client = connect(transport=wire)
+    with pytest.raises((TypeError, ValueError)):
+        getattr(client, operation)(dlq_ids=getattr(client, "wrapped", client).list(), **wrong)
+    assert wire.sent == []
+
+
+@pytest.mark.parametrize("operation", MANY)
+def test_an_empty_list_does_nothing(connect: Connect, operation: str) -> None:
+    wire = Wire(page())
+    client = connect(transport=wire)
+    assert count(operation, getattr(client, operation)(dlq_ids=getattr(client, "wrapped", client).list())) == 0
+    assert wire.sent == ["GET /v2/workflows/dlq?count=100"]
 
 
 @pytest.mark.parametrize("operation", MANY)
@@ -537,7 +598,7 @@ def test_progress_that_raises_stops_with_what_was_done(connect: Connect, operati
 
 
 @pytest.mark.parametrize("operation", MANY)
-def test_a_cursor_that_comes_back_without_progress_stops(connect: Connect, operation: str) -> None:
+def test_a_cursor_that_comes_back_stops(connect: Connect, operation: str) -> None:
     wire = Wire(
         batch_answer(operation, 5, cursor="a"), batch_answer(operation, 1, cursor="a"), batch_answer(operation, 0, "a")
     )
@@ -545,6 +606,98 @@ def test_a_cursor_that_comes_back_without_progress_stops(connect: Connect, opera
         getattr(connect(transport=wire), operation)(all=True)
     assert isinstance(caught.value.__cause__, PaginationError)
     assert count(operation, caught.value.done) == 6
+
+
+@pytest.mark.parametrize("operation", MANY)
+def test_the_cursors_of_each_batch_of_ids_begin_anew(connect: Connect, operation: str) -> None:
+    ids = [str(number) for number in range(2 * BATCH[operation])]
+    wire = Wire(*(batch_answer(operation, *answer) for answer in [(0, "1"), (9, None), (0, "1"), (8, None)]))
+    assert count(operation, getattr(connect(transport=wire), operation)(dlq_ids=ids)) == 17
+
+
+@pytest.mark.parametrize("operation", ["resume_many", "restart_many"])
+def test_what_a_filter_found_and_somebody_took_is_left_out(connect: Connect, operation: str) -> None:
+    wire = Wire(
+        page("1", "2", "3", responseStatus=500),
+        httpx.Response(404, json={"error": "some are gone"}),
+        {"dlqId": "1"},
+        404,
+        {"dlqId": "3"},
+        started("wfr_1", "wfr_3"),
+    )
+    result = getattr(connect(transport=wire), operation)(response_status=500)
+    assert [run.workflow_run_id for run in result] == ["wfr_1", "wfr_3"]
+    assert wire.sent[-1] == f"{MANY[operation]}?count=50&dlqIds=1&dlqIds=3"
+
+
+@pytest.mark.parametrize("operation", ["resume_many", "restart_many"])
+def test_a_filter_of_which_everything_was_taken_does_nothing(connect: Connect, operation: str) -> None:
+    wire = Wire(page("1", responseStatus=500), 404, 404)
+    assert getattr(connect(transport=wire), operation)(response_status=500) == []
+
+
+def test_a_service_that_misses_ids_it_has_stops_the_call(connect: Connect) -> None:
+    wire = Wire(page("1", responseStatus=500), 404, {"dlqId": "1"})
+    with pytest.raises(BulkError) as caught:
+        connect(transport=wire).resume_many(response_status=500)
+    assert isinstance(caught.value.__cause__, NotFoundError)
+    assert caught.value.remaining == ("1",)
+
+
+@pytest.mark.parametrize("operation", MANY)
+@pytest.mark.parametrize("message", [{"responseStatus": 500}, {"responseStatus": 500, "dlqId": "a,b"}])
+def test_what_cannot_be_named_in_bulk_is_told_before_anything_is_done(
+    connect: Connect, operation: str, message: dict[str, Any]
+) -> None:
+    wire = Wire({"messages": [message]})
+    with pytest.raises(InvalidResponseError, match="dlq_id"):
+        getattr(connect(transport=wire), operation)(response_status=500)
+    assert len(wire.sent) == 1
+
+
+def test_a_start_that_cannot_be_read_spoils_only_itself(connect: Connect) -> None:
+    runs = [{"workflowRunId": "wfr_1", "workflowCreatedAt": "soon"}, {}, {"workflowRunId": "wfr_3"}]
+    wire = Wire({"workflowRuns": runs, "cursor": "a"}, started("wfr_4"))
+    client = connect(transport=wire)
+    with pytest.raises(BulkError, match="1 runs more were started") as caught:
+        client.resume_many(label="x")
+    assert caught.value.done == [StartedRun("wfr_1", None), StartedRun("wfr_3", None)]
+    assert client.resume_many(label="x", cursor=caught.value.cursor) == [StartedRun("wfr_4", CREATED)]
+
+
+def test_whatever_stops_it_leaves_what_was_done(connect: Connect) -> None:
+    wire = Wire(started("wfr_1", cursor="a"), KeyError("a transport of one's own"))
+    with pytest.raises(BulkError) as caught:
+        connect(transport=wire).resume_many(all=True)
+    assert caught.value.done == [StartedRun("wfr_1", CREATED)]
+    assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_progress_that_fails_after_the_last_batch_leaves_nothing_to_go_on_with(connect: Connect) -> None:
+    def on_progress(done: int) -> None:
+        raise RuntimeError("enough")
+
+    for target in ({"all": True}, {"dlq_ids": ["1"]}):
+        with pytest.raises(BulkError) as caught:
+            act(connect(transport=Wire(deleted(1))), "delete_many", {"on_progress": on_progress, **target})
+        assert (caught.value.finished, caught.value.done, caught.value.remaining) == (True, 1, ())
+
+
+def test_progress_that_turns_out_to_be_awaitable_stops(connect: Connect) -> None:
+    class Awaitable:
+        def __await__(self) -> Any:
+            yield
+
+    with pytest.raises(BulkError, match="not awaited") as caught:
+        act(connect(transport=Wire(deleted(1))), "delete_many", {"all": True, "on_progress": lambda done: Awaitable()})
+    assert caught.value.done == 1
+
+
+def test_an_error_does_not_repeat_a_hundred_ids(connect: Connect) -> None:
+    ids = [f"1752829295505-{number}" for number in range(100)]
+    with pytest.raises(BulkError) as caught:
+        connect(transport=Wire(500)).delete_many(dlq_ids=ids)
+    assert len(str(caught.value)) < 500
 
 
 def test_bulk_errors_survive_pickling(connect: Connect) -> None:
@@ -574,6 +727,10 @@ def success(operation: str) -> Any:
     return batch_answer(operation, 1) if operation in MANY else 302 if operation.startswith("cancel") else STARTED
 
 
+EVERY_METHOD = Retry(total=3, allowed_methods=["GET", "POST", "DELETE"])
+
+
+@pytest.mark.parametrize("rules", [DEFAULT_RETRY, EVERY_METHOD], ids=["default", "every method"])
 @pytest.mark.parametrize(("operation", "options"), AT_MOST_ONCE)
 @pytest.mark.parametrize(
     "failure",
@@ -591,11 +748,11 @@ def success(operation: str) -> Any:
     ids=str,
 )
 def test_what_may_have_been_done_is_not_sent_again(
-    connect: Connect, waits: list[float], operation: str, options: dict[str, Any], failure: Any
+    connect: Connect, waits: list[float], operation: str, options: dict[str, Any], failure: Any, rules: Retry
 ) -> None:
     wire = Wire(failure)
     with pytest.raises((TransportError, ServerError, BulkError)):
-        act(connect(transport=wire), operation, options)
+        act(connect(transport=wire, retry=rules), operation, options)
     assert len(wire.sent) == 1
     assert waits == []
 

@@ -1,4 +1,4 @@
-"""The dead-letter queue of Upstash Workflow: see which runs failed and why, and clear them away, sync and async."""
+"""The dead-letter queue of Upstash Workflow: see which runs failed and why, and resume, restart or delete them."""
 
 from httpx_retries import Retry
 

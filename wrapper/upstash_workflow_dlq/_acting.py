@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterable, Callable, Iterable
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
 from urllib.parse import quote_plus
 
@@ -22,7 +23,7 @@ from upstash_workflow_rest.api.dlq import (
 from ._calls import Call, Flow, raise_unless_success, read_object
 from ._filters import Filters, RunFilters
 from ._operations import Listing, PageWalk, checked_cursor, checked_id, get_run, read_cursor, read_member, read_objects
-from ._overrides import Overrides, header_arguments
+from ._overrides import FlowControl, Overrides, header_arguments
 from ._run import FailedRun, StartedRun
 from .errors import (
     AuthenticationError,
@@ -42,47 +43,67 @@ MAX_IDS_LENGTH = 3500
 
 
 class BulkOptions(RunFilters, total=False):
-    """What a bulk call is about, exactly one of `dlq_ids`, filters and `all=True`; and how to go about it."""
+    """What a bulk call is about, exactly one of `dlq_ids`, filters and `all=True`; and how to go about it.
+
+    `response_status`, which the service does not know, and `workflow_run_id`, which it may take for a prefix here, are
+    settled on this side: the matching runs are listed first, and acted on by their ids.
+    """
 
     dlq_ids: Iterable[FailedRun | str] | AsyncIterable[FailedRun | str] | FailedRun | str | None
     """Failed runs or their ids; for the async client also an async iterable of them.
 
-    All are read and checked before anything is sent; none at all do nothing.
+    All are read and checked before anything is done; none at all do nothing. A dry run sends one request for each.
     """
     all: bool
     """True for the whole queue."""
     cursor: str | None
     """Where a call with the same filters stopped, from its `BulkError`."""
     on_progress: Callable[[int], object] | None
-    """Called after each batch with how many runs are done so far."""
+    """Called after each batch with how many runs are done so far. The only word of them if the call is interrupted."""
 
 
 class StartOptions(BulkOptions, total=False):
-    """`BulkOptions`, and what the started runs do differently."""
+    """`BulkOptions`, and what the started runs do differently: `Overrides` by name, or all together as `overrides`.
+
+    `label` is a filter here; as an override it goes into `overrides`.
+    """
 
     overrides: Overrides | None
+    retries: int | None
+    delay: timedelta | str | None
+    retry_delay: str | None
+    flow_control: FlowControl | None
+    failure_callback: str | None
 
 
 @dataclass(frozen=True)
 class Bulk:
-    """A bulk operation: who builds its requests, how many runs fit into one, and how its answers count."""
+    """A bulk operation: who builds its requests, how many runs fit into one, and how its answers count.
+
+    `read` tells what an answer says was done, and how much of it cannot be read.
+    """
 
     name: str
     builder: Builder
     batch: int
     nothing: Callable[[], Any]
-    read: Callable[[dict[str, Any]], Any]
+    read: Callable[[dict[str, Any]], tuple[Any, int]]
 
 
-def _deleted(payload: dict[str, Any]) -> int:
+def _deleted(payload: dict[str, Any]) -> tuple[int, int]:
     deleted = read_member(payload, "deleted", 0)
     if not isinstance(deleted, int) or isinstance(deleted, bool):
         raise InvalidResponseError(f"deleted should be an integer, not this {type(deleted).__name__}")
-    return deleted
+    return deleted, 0
 
 
-def _started(payload: dict[str, Any]) -> list[StartedRun]:
-    return [StartedRun.read(run) for run in read_objects(payload, "workflowRuns")]
+def _started(payload: dict[str, Any]) -> tuple[list[StartedRun], int]:
+    payloads = read_objects(payload, "workflowRuns")
+    runs = []
+    for started in payloads:
+        with suppress(InvalidResponseError):
+            runs.append(StartedRun.read(started))
+    return runs, len(payloads) - len(runs)
 
 
 DELETE = Bulk("delete", delete_failed_runs._get_kwargs, 100, int, _deleted)
@@ -119,9 +140,18 @@ def delete_many(options: BulkOptions, *, dry_run: bool) -> Flow[Any]:
 
 
 def start_many(bulk: Bulk, options: StartOptions, *, dry_run: bool) -> Flow[Any]:
-    selection = dict(options)
-    headers = header_arguments(cast(Overrides, selection.pop("overrides", None) or {}))
-    return _many(bulk, headers, dry_run, **selection)
+    selection: dict[str, Any] = dict(options)
+    overrides = selection.pop("overrides", None)
+    if not isinstance(overrides, Mapping | None):
+        raise TypeError(f"overrides takes a dict of Overrides, not {type(overrides).__name__}")
+    named = {name: selection.pop(name) for name in Overrides.__annotations__.keys() & selection.keys() - {"label"}}
+    return _many(bulk, header_arguments(cast(Overrides, {**(overrides or {}), **named})), dry_run, **selection)
+
+
+def is_only_target(options: BulkOptions) -> bool:
+    """Whether `dlq_ids` stands alone, so that reading it beforehand can make sense."""
+    others = (*RunFilters.__annotations__, "all", "cursor")
+    return options.keys() <= StartOptions.__annotations__.keys() and not any(options.get(name) for name in others)
 
 
 def _many(
@@ -137,23 +167,26 @@ def _many(
 ) -> Flow[Any]:
     """What was done: a count, or the started runs. On a dry run, the failed runs it would be done to."""
     selected = Filters.parse(filters)
-    ids = None if dlq_ids is None else _ids_of(dlq_ids)
-    _check_one_target(ids is not None, bool(selected), all)
-    if inspect.iscoroutinefunction(on_progress):
-        raise TypeError("on_progress is called and not awaited: pass a plain function")
-    # Filters that only this side knows, or that the service may take more widely here than in a list, become ids first.
-    by_ids = ids is not None or selected.response_status or "workflow_run_id" in selected.query
-    if cursor is not None and (by_ids or dry_run):
+    _check_switches(all=all, dry_run=dry_run)
+    _check_one_target(dlq_ids is not None, bool(selected), all)
+    if on_progress is not None and (not callable(on_progress) or inspect.iscoroutinefunction(on_progress)):
+        raise TypeError("on_progress takes a plain function: it is called with a number, and not awaited")
+    listed = bool(selected.response_status or "workflow_run_id" in selected.query)
+    if cursor is not None and (dlq_ids is not None or listed or dry_run):
         raise ValueError("cursor goes on with filters that the service applies itself; here, pass what dlq_ids remain")
-    if dry_run:
-        return (yield from (_matching(selected) if ids is None else _existing(ids)))
-    if by_ids:
-        if ids is None:
-            ids = _ids_of((yield from _matching(selected)))
-        walk = BulkWalk(bulk, headers, on_progress, ids=ids)
+    if dlq_ids is None and not listed and not dry_run:
+        arguments = selected.arguments(bulk.builder) | headers
+        return (yield from BulkWalk(bulk, arguments, on_progress, cursor=checked_cursor(cursor)).to_the_end())
+    if dlq_ids is not None:
+        ids = _ids_of(dlq_ids)
+        if dry_run:
+            return (yield from _existing(ids))
     else:
-        walk = BulkWalk(bulk, selected.arguments(bulk.builder) | headers, on_progress, cursor=checked_cursor(cursor))
-    return (yield from walk.to_the_end())
+        runs = yield from _matching(selected)
+        if dry_run:
+            return runs
+        ids = _ids_of(runs, error=InvalidResponseError)
+    return (yield from BulkWalk(bulk, headers, on_progress, ids=ids, skip_missing=listed).to_the_end())
 
 
 class BulkWalk:
@@ -166,12 +199,15 @@ class BulkWalk:
         on_progress: Callable[[int], object] | None,
         *,
         ids: list[str] | None = None,
+        skip_missing: bool = False,
         cursor: str | None = None,
     ) -> None:
         self._bulk = bulk
         self._arguments = arguments
         self._on_progress = on_progress
+        self._by_ids = ids is not None
         self._ids_left = ids or []
+        self._skip_missing = skip_missing
         self._cursor = cursor
         self._cursors_seen = {cursor}
         self._ended = ids == []
@@ -188,13 +224,41 @@ class BulkWalk:
             raise BulkError(
                 f"{self._bulk.name} stopped after {self._count()} runs: {error}",
                 done=self._done,
-                cursor=self._cursor,
+                cursor=None if self._by_ids else self._cursor,
                 remaining=tuple(self._ids_left),
+                finished=self._ended,
             ) from error
         return self._done
 
     def _next_batch(self) -> Flow[None]:
         ids = _fitting(self._ids_left, self._bulk.batch)
+        try:
+            payload = yield from self._ask(ids)
+        except NotFoundError:
+            # Nothing was done, because some ids are gone. Where a filter found them, what it is about is those left.
+            there = (yield from _existing(ids)) if self._skip_missing else ids
+            if len(there) == len(ids):
+                raise
+            self._ids_left = [*(checked_id(run) for run in there), *self._ids_left[len(ids) :]]
+            self._ended = not self._ids_left
+            return
+        self._begun = True
+        batch, unreadable = self._bulk.read(payload)
+        self._done += batch
+        self._cursor = read_cursor(payload)
+        if self._cursor is None:
+            self._ids_left = self._ids_left[len(ids) :]
+            self._ended = not self._ids_left
+            self._cursors_seen = {None}
+        elif self._cursor in self._cursors_seen:
+            raise PaginationError(f"the service sent the cursor {self._cursor!r} a second time")
+        self._cursors_seen.add(self._cursor)
+        if unreadable:
+            raise InvalidResponseError(f"{unreadable} runs more were started, of which the answer does not tell the id")
+        if self._on_progress is not None and inspect.isawaitable(self._on_progress(self._count())):
+            raise TypeError("on_progress is called and not awaited: pass a plain function")
+
+    def _ask(self, ids: list[str]) -> Flow[dict[str, Any]]:
         arguments = {**self._arguments, "count": self._bulk.batch}
         if ids:
             arguments["dlq_ids"] = ids
@@ -202,19 +266,7 @@ class BulkWalk:
             arguments["cursor"] = self._cursor
         answer = yield Call(self._bulk.builder(**arguments), repeatable=False)
         raise_unless_success(answer)
-        self._begun = True
-        payload = read_object(answer)
-        batch = self._bulk.read(payload)
-        self._done += batch
-        self._cursor = read_cursor(payload)
-        if self._cursor is None:
-            self._ids_left = self._ids_left[len(ids) :]
-            self._ended = not self._ids_left
-        elif self._cursor in self._cursors_seen and not batch:
-            raise PaginationError(f"the service sent the cursor {self._cursor!r} again, and did nothing in between")
-        self._cursors_seen.add(self._cursor)
-        if self._on_progress is not None:
-            self._on_progress(self._count())
+        return read_object(answer)
 
     def _count(self) -> int:
         return self._done if isinstance(self._done, int) else len(self._done)
@@ -224,26 +276,33 @@ class BulkWalk:
 _NOTHING_DONE = (AuthenticationError, BadRequestError, ClientClosedError, RateLimitError)
 
 
-def _check_one_target(ids: bool, filters: bool, everything: object) -> None:
-    if not isinstance(everything, bool):
-        raise TypeError(f"all takes True or False, not {everything!r}")
+def _check_switches(**switches: object) -> None:
+    for name, value in switches.items():
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} takes True or False, not {type(value).__name__}")
+
+
+def _check_one_target(ids: bool, filters: bool, everything: bool) -> None:
     if ids + filters + everything != 1:
         targets = {"dlq_ids": ids, "filters": filters, "all=True": everything}
         given = " and ".join(name for name, there in targets.items() if there) or "none of them"
         raise ValueError(f"a bulk call takes exactly one of {', '.join(targets)}, not {given}")
 
 
-def _ids_of(runs: Any) -> list[str]:
+def _ids_of(runs: Any, error: type[Exception] = ValueError) -> list[str]:
     if isinstance(runs, str | FailedRun):
         runs = [runs]
     elif isinstance(runs, bytes) or not isinstance(runs, Iterable):
         raise TypeError(f"dlq_ids takes failed runs or their ids, not {type(runs).__name__}")
-    ids = [checked_id(run) for run in runs]
-    for dlq_id in ids:
+    ids = []
+    for run in runs:
+        try:
+            dlq_id = checked_id(run)
+        except ValueError as refused:
+            raise error(str(refused)) from None
         if "," in dlq_id:
-            raise ValueError(
-                f"the dlq_id {dlq_id!r} has a comma, where the service would split it: act on it by itself"
-            )
+            raise error(f"the dlq_id {dlq_id!r} has a comma, where the service would split it: act on it by itself")
+        ids.append(dlq_id)
     return list(dict.fromkeys(ids))
 
 

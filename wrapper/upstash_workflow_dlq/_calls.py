@@ -36,7 +36,7 @@ class Answer:
     tries: int
 
 
-# An operation: yields calls, is sent the answer to each, returns its result. A DLQError is thrown in where none came.
+# An operation: yields calls, is sent the answer to each, returns its result. An error is thrown in where none came.
 Flow = Generator[Call, Answer, T]
 
 _ERRORS: dict[int, type[errors.APIError]] = {

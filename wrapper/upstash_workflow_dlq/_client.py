@@ -21,6 +21,7 @@ from ._acting import (
     StartOptions,
     cancel_callback,
     delete_many,
+    is_only_target,
     restart_run,
     resume_run,
     retry_callback,
@@ -34,7 +35,7 @@ from ._overrides import Overrides
 from ._run import FailedRun, StartedRun
 from ._transport import DEFAULT_RETRY, AsyncEdge, SafeRetryTransport, SyncEdge, logger, tls_context, with_retries
 from ._version import __version__
-from .errors import ConfigurationError, DLQError, TransportError
+from .errors import ConfigurationError, TransportError
 
 HEADERS = {"User-Agent": f"upstash-workflow-dlq/{__version__}"}
 
@@ -195,9 +196,9 @@ class DLQClient(_Client[httpx.BaseTransport]):
         """How many failed runs match. Reads through all of them: the service has no call that counts."""
         return self._run(count_runs(Listing.parse(filters)))
 
-    def get(self, run: FailedRun | str) -> FailedRun:
-        """One failed run, by its `dlq_id`. Raises `NotFoundError`."""
-        return self._run(get_run(run))
+    def get(self, dlq_id: FailedRun | str) -> FailedRun:
+        """One failed run, by its `dlq_id`, or read anew. Raises `NotFoundError`."""
+        return self._run(get_run(dlq_id))
 
     def delete(self, run: FailedRun | str) -> None:
         """Delete one failed run for good. Raises `NotFoundError`, unless an earlier try may have deleted it."""
@@ -276,7 +277,7 @@ class DLQClient(_Client[httpx.BaseTransport]):
             while True:
                 try:
                     answer = self._send(call)
-                except DLQError as error:
+                except Exception as error:
                     call = flow.throw(error)
                 else:
                     call = flow.send(answer)
@@ -386,9 +387,9 @@ class AsyncDLQClient(_Client[httpx.AsyncBaseTransport]):
         """As `DLQClient.count`."""
         return await self._run(count_runs(Listing.parse(filters)))
 
-    async def get(self, run: FailedRun | str) -> FailedRun:
+    async def get(self, dlq_id: FailedRun | str) -> FailedRun:
         """As `DLQClient.get`."""
-        return await self._run(get_run(run))
+        return await self._run(get_run(dlq_id))
 
     async def delete(self, run: FailedRun | str) -> None:
         """As `DLQClient.delete`."""
@@ -465,7 +466,7 @@ class AsyncDLQClient(_Client[httpx.AsyncBaseTransport]):
             while True:
                 try:
                     answer = await self._send(call)
-                except DLQError as error:
+                except Exception as error:
                     call = flow.throw(error)
                 else:
                     call = flow.send(answer)
@@ -532,7 +533,7 @@ class _AsyncRuns(AsyncIterator[FailedRun]):
 async def _collected(options: OptionsT) -> OptionsT:
     """The options with `dlq_ids` read, where those are an async iterable, such as a list of this client."""
     ids = options.get("dlq_ids")
-    if isinstance(ids, AsyncIterable):
+    if isinstance(ids, AsyncIterable) and is_only_target(options):
         options["dlq_ids"] = [run async for run in ids]
     return options
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, TypedDict, get_args, get_origin, get_type_hints
+from urllib.parse import urlencode
 
 from dateutil.parser import isoparse
 
@@ -33,6 +34,8 @@ class RunFilters(TypedDict, total=False):
     response_status: int | Iterable[int] | None
 
 
+# Servers commonly take request lines of 8 kB.
+MAX_QUERY_LENGTH = 7000
 # What takes several values. The service also cuts each at its commas, so that one with a comma cannot be asked for.
 _SEVERAL = {"label", "workflow_url", "failure_function_state", "caller_ip", "flow_control_key"}
 _MOMENTS = {"workflow_created_at", "from_date", "to_date"}
@@ -64,6 +67,8 @@ class Filters:
                 query[name] = _string(name, value)
         if query.get("from_date", -math.inf) > query.get("to_date", math.inf):
             raise ValueError("from_date is after to_date: no run can match; swap them?")
+        if len(urlencode(query, doseq=True)) > MAX_QUERY_LENGTH:
+            raise ValueError("the filters are too long for a URL: ask for fewer values at a time")
         return cls(query, statuses)
 
     def __bool__(self) -> bool:

@@ -1,4 +1,4 @@
-"""Every operation as a flow: what to send next, and what an answer means. No I/O; both clients drive the same."""
+"""Reading and single deletes as flows: what to send next, and what an answer means. No I/O; both clients drive them."""
 
 from __future__ import annotations
 
@@ -147,8 +147,8 @@ def count_runs(listing: Listing) -> Flow[int]:
     return total
 
 
-def get_run(run: FailedRun | str) -> Flow[FailedRun]:
-    answer = yield Call(get_failed_run._get_kwargs(checked_id(run)), repeatable=True)
+def get_run(dlq_id: FailedRun | str) -> Flow[FailedRun]:
+    answer = yield Call(get_failed_run._get_kwargs(checked_id(dlq_id)), repeatable=True)
     raise_unless_success(answer)
     return FailedRun(read_object(answer))
 
@@ -169,6 +169,8 @@ def checked_id(run: FailedRun | str) -> str:
         raise TypeError(f"a failed run is named by a FailedRun or its dlq_id, not by {type(dlq_id).__name__}")
     if not dlq_id.strip():
         raise ValueError("the dlq_id is empty: that would address the whole queue")
+    if len(dlq_id) > 1000:
+        raise ValueError(f"the dlq_id has {len(dlq_id)} characters: that is no id, and no URL takes it")
     if not dlq_id.isprintable():
         raise ValueError(f"the dlq_id {dlq_id!r} has control characters")
     # Slashes travel encoded, but a proxy may decode them.

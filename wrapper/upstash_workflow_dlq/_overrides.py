@@ -10,12 +10,12 @@ from typing import Any, TypedDict
 
 @dataclass(frozen=True)
 class FlowControl:
-    """Limits that all runs with the same key share. `period` is what `rate` counts over; a timedelta or like "1m"."""
+    """Limits that all runs with the same key share. `period` is what `rate` counts over: seconds, or like "1m"."""
 
     key: str
     parallelism: int | None = None
     rate: int | None = None
-    period: timedelta | str | None = None
+    period: timedelta | int | str | None = None
 
 
 class Overrides(TypedDict, total=False):
@@ -77,8 +77,10 @@ def _whole_number(name: str, value: object, *, least: int) -> int:
 
 
 def _duration(name: str, value: object) -> str:
-    if not isinstance(value, timedelta):
+    if isinstance(value, str):
         return _header(name, value)
+    if not isinstance(value, timedelta):
+        raise TypeError(f'{name} takes a timedelta, or a string like "90s", not {type(value).__name__}')
     seconds, rest = divmod(value, timedelta(seconds=1))
     if rest or seconds < 0:
         raise ValueError(f"{name} {value} is not a number of whole seconds")
@@ -93,7 +95,8 @@ def _limits(flow_control: FlowControl) -> str:
     if not parts:
         raise ValueError("flow_control limits nothing: give it parallelism or rate")
     if flow_control.period is not None:
-        period = _duration("period of flow_control", flow_control.period)
+        given = flow_control.period
+        period = _duration("period of flow_control", timedelta(seconds=given) if isinstance(given, int) else given)
         if "," in period or "=" in period:
             raise ValueError(f"period of flow_control {period!r} would be read as another limit")
         parts.append(f"period={period}")

@@ -403,7 +403,7 @@ class FailedRun(_Answered):
 
 
 class StartedRun(NamedTuple):
-    """A workflow run that was started. The time is an aware UTC datetime; None where the service does not tell it."""
+    """A workflow run that was started. The time is an aware UTC datetime; None where it cannot be told."""
 
     workflow_run_id: str
     workflow_created_at: datetime | None
@@ -411,9 +411,13 @@ class StartedRun(NamedTuple):
     @classmethod
     def read(cls, payload: dict[str, Any]) -> StartedRun:
         view = _StartedPayload(payload)
-        if view.workflow_run_id is None:
+        if not view.workflow_run_id:
             raise InvalidResponseError(f"{view._name()} has no workflowRunId")
-        return cls(view.workflow_run_id, view.workflow_created_at)
+        try:
+            return cls(view.workflow_run_id, view.workflow_created_at)
+        except InvalidResponseError:
+            # The run was started all the same, and its id is what matters.
+            return cls(view.workflow_run_id, None)
 
 
 class _StartedPayload(_PayloadView):

@@ -80,7 +80,8 @@ class APIError(DLQError):
         self.request_id = request_id
 
     def __str__(self) -> str:
-        where = f" ({self.method} {self.url})" if self.url else ""
+        # A bulk call names its ids in the URL: too many to read.
+        where = f" ({self.method} {self.url if len(self.url) <= 300 else self.url[:299] + '…'})" if self.url else ""
         traced = f" [request id {self.request_id}]" if self.request_id else ""
         return f"HTTP {self.status_code}: {self.message}{where}{traced}"
 
@@ -129,15 +130,20 @@ class PaginationError(DLQError):
 class BulkError(DLQError):
     """A bulk call stopped midway; `__cause__` tells why. Whether the batch that failed was carried out is not known.
 
-    `done` is what the call would have returned, so far: a count, or the started runs. To go on, pass `cursor` (None:
-    from the beginning) with the same filters, or `remaining` (ids, the failed batch among them) as `dlq_ids`.
+    `done` is what the call would have returned, so far: a count, or the started runs. `finished` is True where nothing
+    is left to do, since what failed came after the last batch. Otherwise go on with the same filters and `cursor`
+    (None: from the beginning); or where it went by ids, with those of `remaining` that are still in the queue, which
+    the same call with `dlq_ids=error.remaining, dry_run=True` returns.
     """
 
-    def __init__(self, message: str, *, done: Any, cursor: str | None, remaining: tuple[str, ...]) -> None:
+    def __init__(
+        self, message: str, *, done: Any, cursor: str | None, remaining: tuple[str, ...], finished: bool = False
+    ) -> None:
         super().__init__(message)
         self.done = done
         self.cursor = cursor
         self.remaining = remaining
+        self.finished = finished
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), str(self), self.__dict__)
