@@ -65,13 +65,13 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """mypy --strict over everything written here, and over the generated client."""
-    session.install("-e", ".[emulator]", *tools("typing"))
+    session.install("-e", ".[emulator,contract]", *tools("typing"))
     session.run("mypy")
 
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """Build sdist and wheel, check them, and use the installed wheel in a clean environment without extras."""
+    """Build sdist and wheel, check them, and use the installed wheel in a clean environment, first without extras."""
     session.install(*tools("package"))
     dist = Path(session.create_tmp(), "dist").resolve()
     shutil.rmtree(dist, ignore_errors=True)
@@ -80,10 +80,14 @@ def package(session: nox.Session) -> None:
     clean = Path(session.create_tmp(), "clean").resolve()
     session.run("python", "-m", "venv", "--clear", str(clean))
     python = str(next(path for path in (clean / "bin/python", clean / "Scripts/python.exe") if path.exists()))
-    session.run(python, "-m", "pip", "install", "--quiet", str(next(dist.glob("*.whl"))), external=True)
+    wheel = str(next(dist.glob("*.whl")))
+    script = str(ROOT / "tests" / "package" / "use_installed.py")
     # From another folder: here, Python could find the packages in the checkout.
     with session.chdir(dist):
-        session.run(python, "-I", str(ROOT / "tests" / "package" / "use_installed.py"), external=True)
+        for extra in ([], ["contract"]):
+            required = f"{wheel}[{extra[0]}]" if extra else wheel
+            session.run(python, "-m", "pip", "install", "--quiet", required, external=True)
+            session.run(python, "-I", script, *extra, external=True)
 
 
 @nox.session
@@ -96,7 +100,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def contract(session: nox.Session) -> None:
     """Hold answers against openapi.yaml. `-- --live` asks the real service instead (reads only; needs QSTASH_TOKEN)."""
-    session.install("-e", ".[emulator]", *tools("tests"))
+    session.install("-e", ".[emulator,contract]", *tools("tests"))
     if "--live" in session.posargs:
         session.run("pytest", "tests/contract/live.py", "-rs", "-v")
     else:
@@ -124,7 +128,7 @@ def interop(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests, with coverage of the wrapper. `nox -s tests -- ARGS` passes ARGS to pytest and skips coverage."""
-    session.install("-e", ".[emulator]", *tools("tests"))
+    session.install("-e", ".[emulator,contract]", *tools("tests"))
     if session.posargs:
         session.run("pytest", *session.posargs)
         return

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
-import jsonschema_rs
 import schemathesis
 from hypothesis.strategies import SearchStrategy
 from schemathesis.core.result import Ok
@@ -19,11 +17,15 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from upstash_workflow_dlq.contract import DriftKind
+from upstash_workflow_dlq.contract._checks import Contract
+from upstash_workflow_dlq.contract._spec import read_spec
 
 SPEC = Path(__file__).parents[2] / "openapi.yaml"
 # Named one by one: the default checks send requests of their own.
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 
+_contract = Contract(read_spec(SPEC))
 _schema = schemathesis.openapi.from_path(SPEC)
 _operations = {
     result.ok().definition.raw["operationId"]: result.ok()
@@ -56,8 +58,9 @@ def answer(operation_id: str, payload: Any) -> httpx.Response:
 
 def undocumented_fields(operation_id: str, payload: Any) -> set[str]:
     """Keys in the body of a success that the spec does not know, as paths like `messages[].notBefore`."""
-    closed = jsonschema_rs.Draft202012Validator(_closed(_response_schema(operation_id)))
-    return {_path(error.instance_path, key) for error in closed.iter_errors(payload) for key in _unexpected(error)}
+    answered = answer(operation_id, payload)
+    found = _contract.drifts(answered.request.method, answered.request.url.path, 200, answered.content)
+    return {drift.path for drift in found if drift.kind is DriftKind.UNDOCUMENTED_FIELD}
 
 
 def valid_payloads(operation_id: str) -> SearchStrategy[Any]:
@@ -80,26 +83,3 @@ def _response_schema(operation_id: str) -> dict[str, Any]:
     raw = _operations[operation_id].definition.raw
     schema = raw["responses"]["200"]["content"]["application/json"]["schema"]
     return copy.deepcopy({**schema, "components": {"schemas": _schema.raw_schema["components"]["schemas"]}})
-
-
-def _closed(schema: dict[str, Any]) -> dict[str, Any]:
-    for node in _objects(schema):
-        if "properties" in node and node.get("type") == "object":
-            node.setdefault("additionalProperties", False)
-    return schema
-
-
-def _objects(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, dict):
-        yield node
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
-        yield from _objects(child)
-
-
-def _unexpected(error: jsonschema_rs.ValidationError) -> list[str]:
-    return list(getattr(error.kind, "unexpected", []))
-
-
-def _path(location: list[str | int], key: str) -> str:
-    steps = "".join("[]" if isinstance(step, int) else f".{step}" for step in [*location, key])
-    return steps.removeprefix(".")

@@ -1,4 +1,4 @@
-"""Run by `nox -s package` with the wheel installed and no extras: what a user gets."""
+"""Run by `nox -s package` with the wheel installed and no extras: what a user gets. `contract`: with that extra."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import importlib.metadata
 import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
+
+SPEC = Path(__file__).parents[2] / "openapi.yaml"
 
 
 def main() -> None:
     import upstash_workflow_dlq
     import upstash_workflow_rest
 
-    for room in ("starlette", "uvicorn", "pytest", "upstash_workflow_dlq.emulator"):
+    rooms = ("upstash_workflow_dlq.emulator", "upstash_workflow_dlq.contract")
+    for room in (*rooms, "starlette", "uvicorn", "pytest", "jsonschema_rs", "ruamel"):
         check(room not in sys.modules, f"importing the core does not load {room}")
     for module in (upstash_workflow_dlq, upstash_workflow_rest):
         check("site-packages" in str(module.__file__), f"{module.__name__} is the installed one")
@@ -28,6 +32,28 @@ def main() -> None:
     check(emulator.returncode == 1, "the emulator does not start without its extra")
     check("upstash-workflow-dlq[emulator]" in emulator.stderr, "and says which one that is")
     check("Traceback" not in emulator.stderr, "in a line")
+    spec = files(upstash_workflow_dlq).joinpath("contract/openapi.yaml")
+    check(spec.read_bytes() == SPEC.read_bytes(), "the spec is in the wheel as it is in the repository")
+    try:
+        import upstash_workflow_dlq.contract
+    except ImportError as error:
+        check('pip install "upstash-workflow-dlq[contract]"' in str(error), "the contract says which extra it needs")
+    else:
+        check(False, "the contract is not there without its extra")
+
+
+def with_contract() -> None:
+    import httpx
+    from upstash_workflow_dlq import DLQClient
+    from upstash_workflow_dlq.contract import ContractMonitor
+    from upstash_workflow_dlq.contract._spec import spec_path
+
+    check("site-packages" in str(spec_path()), "the installed contract reads the spec of the wheel")
+    monitor = ContractMonitor()
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json={"dlqId": "1", "new": 1}))
+    with DLQClient("t0ken", transport=transport) as dlq, monitor.watching(dlq):
+        dlq.get("1")
+    check([drift.path for drift in monitor.report()] == ["new"], "and finds what is not in it")
 
 
 def list_through(page: bytes) -> None:
@@ -46,4 +72,4 @@ def check(holds: bool, claim: str) -> None:
     print(f"  {claim}")
 
 
-main()
+with_contract() if "contract" in sys.argv else main()

@@ -20,6 +20,7 @@ from upstash_workflow_dlq import (
     RunFilters,
     StartedRun,
 )
+from upstash_workflow_dlq.contract import ContractMonitor, Drift
 from upstash_workflow_rest import AuthenticatedClient
 from upstash_workflow_rest.models import WorkflowDLQMessage
 
@@ -88,3 +89,11 @@ def fields(run: FailedRun) -> None:
 def limits(error: RateLimitError) -> None:
     assert_type(error.reset_at, datetime | None)
     assert_type(error.retry_after, float | None)
+
+
+def contract(dlq: DLQClient, asynchronous: AsyncDLQClient) -> None:
+    with ContractMonitor(sample=0.1, ignore={"messageId", 429}, on_drift=print).watching(dlq) as monitor:
+        monitor.watch(asynchronous)
+        assert_type(monitor.report(), tuple[Drift, ...])
+        assert_type(monitor.to_json(), str)
+    monitor.watch(httpx.Client())  # type: ignore[arg-type]

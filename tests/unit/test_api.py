@@ -23,7 +23,7 @@ def test_all_names_everything_public_and_nothing_else() -> None:
     public = {name for name in vars(upstash_workflow_dlq) if name.isidentifier() and not name.startswith("_")}
     submodules = {name for name in public if inspect.ismodule(getattr(upstash_workflow_dlq, name))}
     assert public - submodules == set(upstash_workflow_dlq.__all__) - {"__version__"}
-    assert submodules <= {"errors", "emulator"}
+    assert submodules <= {"contract", "errors", "emulator"}
 
 
 def test_every_error_is_exported_and_stands_in_the_drawn_tree() -> None:

@@ -14,6 +14,7 @@ DLQError
 ├── PaginationError           a cursor came back a second time
 └── BulkError                 a bulk call stopped midway; __cause__ tells why
 
+The optional `upstash_workflow_dlq.contract` adds its `ContractError` to them.
 Bad arguments are plain `ValueError` and `TypeError`, raised before anything is sent.
 """
 
