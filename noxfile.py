@@ -99,12 +99,16 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def contract(session: nox.Session) -> None:
-    """Hold answers against openapi.yaml. `-- --live` asks the real service instead (reads only; needs QSTASH_TOKEN)."""
+    """Hold answers against openapi.yaml.
+
+    `-- --live [--report FILE]` asks the real service instead (reads only; needs QSTASH_TOKEN) and writes how it drifts.
+    """
     session.install("-e", ".[emulator,contract]", *tools("tests"))
+    arguments = [argument for argument in session.posargs if argument != "--live"]
     if "--live" in session.posargs:
-        session.run("pytest", "tests/contract/live.py", "-rs", "-v")
+        session.run("pytest", "tests/contract/live.py", "-rs", "-v", *arguments)
     else:
-        session.run("pytest", "tests/contract", *session.posargs)
+        session.run("pytest", "tests/contract", *arguments)
 
 
 @nox.session

@@ -18,6 +18,11 @@ TOKEN = "t0ken"
 Connect = Callable[..., AnyClient]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    help = "where tests/contract/live.py writes what drift it saw"
+    parser.addoption("--report", default="drift-report.json", metavar="FILE", help=help)
+
+
 @pytest.fixture(autouse=True)
 def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see neither the token nor the proxies of whoever runs them."""
