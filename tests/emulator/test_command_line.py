@@ -98,6 +98,16 @@ def test_a_switch_that_makes_no_sense_is_explained(switches: str, capsys: pytest
     assert "error: " in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("switches", "complaint"),
+    [("--port abc", "not a number: 'abc'"), ("--fault boom=0.1", "nor one of burst"), ("--latency nan", "not between")],
+)
+def test_bad_switches_say_what_they_take(switches: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command_line.main(switches.split())
+    assert complaint in capsys.readouterr().err
+
+
 def test_a_taken_port_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
     with Emulator() as dlq:
         assert command_line.main(["--port", dlq.url.rpartition(":")[2]]) == 1

@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from . import Settings, failed_runs, faults
@@ -107,24 +107,32 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _port(text: str) -> int:
-    return _within(int(text), 65_535)
+    return _number(int, text, 65_535)
 
 
 def _count(text: str) -> int:
-    return _within(int(text), 10_000_000)
+    return _number(int, text, 10_000_000)
 
 
 def _seconds(text: str) -> float:
-    return _within(float(text), 3600.0)
+    return _number(float, text, 3600.0)
 
 
 def _fault(text: str) -> tuple[faults.Fault, float]:
     kind, _, share = text.partition("=")
-    fault = _FAULTS[kind] if kind in _FAULTS else faults.status(int(kind))
-    return fault, _within(float(share), 1.0)
+    try:
+        fault = _FAULTS[kind] if kind in _FAULTS else faults.status(int(kind))
+    except ValueError:
+        known = ", ".join(_FAULTS)
+        raise argparse.ArgumentTypeError(f"not a status from 200 to 599, nor one of {known}: {kind}") from None
+    return fault, _number(float, share, 1.0)
 
 
-def _within(number: _Number, most: _Number) -> _Number:
+def _number(kind: Callable[[str], _Number], text: str, most: _Number) -> _Number:
+    try:
+        number = kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not a number: {text!r}") from None
     if not 0 <= number <= most:
         raise argparse.ArgumentTypeError(f"not between 0 and {most}: {number}")
     return number
