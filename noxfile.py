@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -28,18 +29,24 @@ def tools(*groups: str) -> list[str]:
 def regenerate(session: nox.Session) -> None:
     """Rebuild generated/ from openapi.yaml and generator-config.yaml. Any warning of the generator fails."""
     session.install(*tools("generate"))
-    with tempfile.TemporaryDirectory() as folder:
+    rebuild(session, ROOT)
+    session.log(f"rebuilt {GENERATED.relative_to(ROOT)}")
+
+
+def rebuild(session: nox.Session, root: Path) -> None:
+    """The generated package of the tree at `root`, from the spec there."""
+    generated = root / GENERATED.relative_to(ROOT)
+    with session.chdir(root), tempfile.TemporaryDirectory() as folder:
         # Made aside and moved over: a failure leaves what is there, and no stale file survives.
-        fresh = Path(folder, GENERATED.name)
+        fresh = Path(folder, generated.name)
         session.run(
             *("openapi-python-client", "generate", "--path", "openapi.yaml", "--config", "generator-config.yaml"),
             *("--meta", "none", "--output-path", str(fresh), "--fail-on-warning"),
             silent=True,
         )
         (fresh / "py.typed").touch()  # which --meta none leaves out
-        shutil.rmtree(GENERATED, ignore_errors=True)
-        shutil.copytree(fresh, GENERATED)
-    session.log(f"rebuilt {GENERATED.relative_to(ROOT)}")
+        shutil.rmtree(generated, ignore_errors=True)
+        shutil.copytree(fresh, generated)
 
 
 @nox.session
@@ -51,6 +58,21 @@ def drift(session: nox.Session) -> None:
     )
     if changed:
         session.error(f"generated/ is not what openapi.yaml and generator-config.yaml give; now changed:\n{changed}")
+
+
+@nox.session
+def spec_diff(session: nox.Session) -> None:
+    """What changed from OLD to NEW for users; `--json`. Exits with 1 if anything breaks, 2 for bad input, else 0."""
+    session.install(*tools("spec"))
+    run_with_its_status(session, "tools/spec_diff.py")
+
+
+def run_with_its_status(session: nox.Session, script: str) -> None:
+    try:
+        session.run("python", script, *session.posargs)
+    except nox.command.CommandFailed as failed:
+        # Any failure of a session would end nox with 1, which would say here that something breaks.
+        sys.exit(getattr(failed, "return_code", None) or 2)
 
 
 @nox.session
