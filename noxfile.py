@@ -61,6 +61,13 @@ def drift(session: nox.Session) -> None:
 
 
 @nox.session
+def update_spec(session: nox.Session) -> None:
+    """Bring openapi.yaml up to SOURCE… (paths, https URLs) and say what changed; `--json`. Exits as spec_diff does."""
+    session.install(*tools("spec"))
+    run_with_its_status(session, "tools/spec_update.py")
+
+
+@nox.session
 def spec_diff(session: nox.Session) -> None:
     """What changed from OLD to NEW for users; `--json`. Exits with 1 if anything breaks, 2 for bad input, else 0."""
     session.install(*tools("spec"))
