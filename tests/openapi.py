@@ -19,7 +19,9 @@ def spec() -> dict[str, Any]:
 
 def operations() -> dict[str, dict[str, Any]]:
     """The operations by operationId."""
-    return {operation["operationId"]: operation for path in spec()["paths"].values() for operation in path.values()}
+    members = [member for path in spec()["paths"].values() for member in path.values()]
+    # A path may hold parameters beside its operations.
+    return {member["operationId"]: member for member in members if "operationId" in member}
 
 
 def parameters(operation_id: str) -> list[dict[str, Any]]:
@@ -33,3 +35,14 @@ def message_properties() -> dict[str, Any]:
     """The properties that the schema gives a failed run."""
     properties: dict[str, Any] = spec()["components"]["schemas"]["WorkflowDLQMessage"]["properties"]
     return properties
+
+
+def required_fields() -> dict[str, Any]:
+    """What a failed run must have by the schema, with made-up values: without it the generated model cannot be made."""
+    names = spec()["components"]["schemas"]["WorkflowDLQMessage"].get("required", [])
+    return {name: example(message_properties()[name]) for name in names}
+
+
+def example(schema: dict[str, Any]) -> Any:
+    values = {"object": {"X-Name": ["value"]}, "string": "dmFsdWU=", "integer": 7, "array": ["value"], "boolean": True}
+    return values[schema["type"]]

@@ -10,6 +10,7 @@ import httpx
 import pytest
 import upstash_workflow_dlq
 from fakes import Wire, page
+from openapi import required_fields
 from upstash_workflow_dlq import AsyncDLQClient, AsyncFailedRuns, ClientClosedError, DLQClient, FailedRuns, errors
 from upstash_workflow_rest.api.dlq import delete_failed_run, get_failed_run, list_failed_runs
 from upstash_workflow_rest.errors import UnexpectedStatus
@@ -63,7 +64,7 @@ def test_both_clients_are_made_alike() -> None:
 
 
 def test_the_low_level_client_is_set_up_like_the_wrapper() -> None:
-    wire = Wire(page("1"), 503, httpx.Response(404, json={"error": "gone"}), 200)
+    wire = Wire(page("1", **required_fields()), 503, httpx.Response(404, json={"error": "gone"}), 200)
     with DLQClient("t0ken", base_url="https://eu.example", transport=wire, timeout=7) as client:
         low_level = client.low_level
         assert low_level is client.low_level
@@ -93,7 +94,7 @@ def test_the_low_level_client_works_asynchronously(backend: str) -> None:
     import anyio
 
     async def main() -> None:
-        async with AsyncDLQClient("t0ken", transport=Wire(page("1"))) as client:
+        async with AsyncDLQClient("t0ken", transport=Wire(page("1", **required_fields()))) as client:
             answer = await list_failed_runs.asyncio(client=client.low_level)
             assert isinstance(answer, FailedRunsPage)
 
