@@ -631,6 +631,15 @@ def test_what_a_filter_found_and_somebody_took_is_left_out(connect: Connect, ope
 
 
 @pytest.mark.parametrize("operation", ["resume_many", "restart_many"])
+def test_a_batch_that_is_made_anew_begins_without_the_cursor_of_the_old(connect: Connect, operation: str) -> None:
+    found = page("1", "2", "3", responseStatus=500)
+    wire = Wire(found, started("wfr_1", cursor="a"), 404, 404, {"dlqId": "2"}, 404, started("wfr_2"))
+    result = getattr(connect(transport=wire), operation)(response_status=500)
+    assert [run.workflow_run_id for run in result] == ["wfr_1", "wfr_2"]
+    assert wire.sent[-1] == f"{MANY[operation]}?count=50&dlqIds=2"
+
+
+@pytest.mark.parametrize("operation", ["resume_many", "restart_many"])
 def test_a_filter_of_which_everything_was_taken_does_nothing(connect: Connect, operation: str) -> None:
     wire = Wire(page("1", responseStatus=500), 404, 404)
     assert getattr(connect(transport=wire), operation)(response_status=500) == []

@@ -240,7 +240,7 @@ class BulkWalk:
             if len(there) == len(ids):
                 raise
             self._ids_left = [*(checked_id(run) for run in there), *self._ids_left[len(ids) :]]
-            self._ended = not self._ids_left
+            self._begin_batch()
             return
         self._begun = True
         batch, unreadable = self._bulk.read(payload)
@@ -248,8 +248,7 @@ class BulkWalk:
         self._cursor = read_cursor(payload)
         if self._cursor is None:
             self._ids_left = self._ids_left[len(ids) :]
-            self._ended = not self._ids_left
-            self._cursors_seen = {None}
+            self._begin_batch()
         elif self._cursor in self._cursors_seen:
             raise PaginationError(f"the service sent the cursor {self._cursor!r} a second time")
         self._cursors_seen.add(self._cursor)
@@ -257,6 +256,12 @@ class BulkWalk:
             raise InvalidResponseError(f"{unreadable} runs more were started, of which the answer does not tell the id")
         if self._on_progress is not None and inspect.isawaitable(self._on_progress(self._count())):
             raise TypeError("on_progress is called and not awaited: pass a plain function")
+
+    def _begin_batch(self) -> None:
+        """A cursor belongs to the ids that it was sent for."""
+        self._cursor = None
+        self._cursors_seen = {None}
+        self._ended = not self._ids_left
 
     def _ask(self, ids: list[str]) -> Flow[dict[str, Any]]:
         arguments = {**self._arguments, "count": self._bulk.batch}
