@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -43,12 +44,20 @@ def dlq(monkeypatch: pytest.MonkeyPatch, monitor: ContractMonitor) -> Iterator[D
 def read_only_client() -> DLQClient:
     """A client as users have it, on its own transport, whose every request but a read fails before it is sent."""
     client = DLQClient()
-    client._http.event_hooks["request"].append(refuse_all_but_reads)
+    client._transport = cast(Any, ReadsOnly(client._transport))
     return client
 
 
-def refuse_all_but_reads(request: httpx.Request) -> None:
-    assert request.method == "GET", "the live contract only reads"
+class ReadsOnly(httpx.BaseTransport):
+    def __init__(self, inner: httpx.BaseTransport) -> None:
+        self._inner = inner
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        assert request.method == "GET", "the live contract only reads"
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        self._inner.close()
 
 
 def undocumented_fields(monitor: ContractMonitor) -> set[str]:

@@ -129,7 +129,7 @@ def test_a_rate_limit_is_told_in_numbers(connect: Connect, headers: dict[str, st
     [httpx.ConnectError("refused"), httpx.ReadTimeout(""), httpx.ProxyError("407"), httpx.UnsupportedProtocol("x")],
 )
 def test_no_answer_is_a_transport_error_with_its_cause(connect: Connect, failure: httpx.HTTPError) -> None:
-    with pytest.raises(TransportError, match=r"GET /v2/workflows/dlq/1 to https://qstash\.upstash\.io") as caught:
+    with pytest.raises(TransportError, match=r"GET https://qstash\.upstash\.io/v2/workflows/dlq/1 got no") as caught:
         connect(transport=Wire(failure), retry=None).get("1")
     assert caught.value.__cause__ is failure
     assert type(failure).__name__ in str(caught.value)

@@ -22,9 +22,6 @@ class Call:
     kwargs: dict[str, Any]
     repeatable: bool
 
-    def __str__(self) -> str:
-        return f"{self.kwargs['method'].upper()} {self.kwargs['url']}"
-
 
 @dataclass(frozen=True)
 class Answer:

@@ -140,7 +140,13 @@ class _Field(Generic[T]):
     @overload
     def __get__(self, view: _PayloadView, owner: type) -> T: ...
     def __get__(self, view: _PayloadView | None, owner: type) -> Self | T:
-        return self if view is None else view._read(self.key, self.read)
+        if view is None:
+            return self
+        # As view._read, without the call: a third of the time of a read.
+        try:
+            return self.read(view._payload.get(self.key))
+        except _WrongType as expected:
+            raise view._unreadable(self.key, expected) from None
 
     def __set__(self, view: _PayloadView, value: Never) -> NoReturn:
         raise AttributeError(f"{type(view).__name__} cannot be changed")
@@ -172,13 +178,14 @@ class _PayloadView:
         raise NotImplementedError
 
     def _read(self, key: str, read: Callable[[Any], T]) -> T:
-        value = self._payload.get(key)
         try:
-            return read(value)
+            return read(self._payload.get(key))
         except _WrongType as expected:
-            raise InvalidResponseError(
-                f"{key} of {self._name()} should be {expected}, not this {type(value).__name__}"
-            ) from None
+            raise self._unreadable(key, expected) from None
+
+    def _unreadable(self, key: str, expected: _WrongType) -> InvalidResponseError:
+        kind = type(self._payload.get(key)).__name__
+        return InvalidResponseError(f"{key} of {self._name()} should be {expected}, not this {kind}")
 
     def _read_bytes(self, text_key: str, base64_key: str) -> bytes | None:
         # "Empty otherwise": of the two keys, the one that does not apply may be there as an empty string.

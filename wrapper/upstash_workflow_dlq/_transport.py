@@ -48,14 +48,14 @@ class _Edge:
     def _outgoing(self, request: httpx.Request) -> httpx.Request:
         if self._closed:
             raise ClientClosedError("this client is closed: keep it open for as long as you use it, or make a new one")
-        url, headers = request.url, request.headers.copy()
-        headers.pop("Authorization", None)
+        url = request.url
+        headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"authorization"]
         # Only low-level calls can leave the service, by a redirect or an absolute URL. The token stays behind.
         if _origin(url) == self._origin:
             if self._credentials.auth == "query":
                 url = url.copy_merge_params({"qstash_token": self._credentials.token})
             else:
-                headers["Authorization"] = f"Bearer {self._credentials.token}"
+                headers.append((b"Authorization", b"Bearer " + self._credentials.token.encode()))
         return httpx.Request(request.method, url, headers=headers, stream=request.stream, extensions=request.extensions)
 
     @contextmanager

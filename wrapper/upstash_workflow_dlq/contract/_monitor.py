@@ -141,14 +141,14 @@ class ContractMonitor:
 
     def _hooks(self, client: DLQClient | AsyncDLQClient) -> Iterator[tuple[list[Hook], Hook]]:
         """The response hooks of the client and of its low-level one, each with what belongs in there."""
-        if isinstance(client, DLQClient):
-            for http in (client._http, client.low_level.get_httpx_client()):
-                yield http.event_hooks["response"], _Hook(self, client)
-        elif isinstance(client, AsyncDLQClient):
-            for async_http in (client._http, client.low_level.get_async_httpx_client()):
-                yield async_http.event_hooks["response"], _AsyncHook(self, client)
-        else:
+        if not isinstance(client, DLQClient | AsyncDLQClient):
             raise TypeError(f"a monitor watches a DLQClient or an AsyncDLQClient, not {type(client).__name__}")
+        hook = _Hook(self, client)
+        yield client._response_hooks, hook
+        if isinstance(client, DLQClient):
+            yield client.low_level.get_httpx_client().event_hooks["response"], hook
+        else:
+            yield client.low_level.get_async_httpx_client().event_hooks["response"], _AsyncHook(hook)
 
     def _look(self, response: httpx.Response, redact: Redact) -> None:
         if self._random.random() >= self._sample:
@@ -216,10 +216,10 @@ class ContractMonitor:
 
 @dataclass(frozen=True)
 class _Hook:
-    """What httpx calls with each answer, whose body the transport has read by then."""
+    """What is called with each answer, whose body the transport has read by then."""
 
     monitor: ContractMonitor
-    client: DLQClient
+    client: DLQClient | AsyncDLQClient
 
     def __call__(self, response: httpx.Response) -> None:
         self.monitor._look(response, self.client._config.credentials.redact)
@@ -227,11 +227,10 @@ class _Hook:
 
 @dataclass(frozen=True)
 class _AsyncHook:
-    monitor: ContractMonitor
-    client: AsyncDLQClient
+    hook: _Hook
 
     async def __call__(self, response: httpx.Response) -> None:
-        self.monitor._look(response, self.client._config.credentials.redact)
+        self.hook(response)
 
 
 def _order(drift: Drift) -> tuple[str, int, str, str, str]:
