@@ -7,8 +7,9 @@ from typing import Any
 
 from upstash_workflow_rest.api.dlq import delete_failed_run, get_failed_run, list_failed_runs
 
-from ._calls import Call, Flow, raise_unless_success, read_object
+from ._calls import Answer, Call, Flow, raise_unless_success, read_object
 from ._filters import Filters, RunFilters, is_unicode
+from ._json import split_page
 from ._run import FailedRun
 from .errors import InvalidResponseError, PaginationError
 
@@ -84,45 +85,43 @@ class PageWalk:
             raise RuntimeError("another thread or task is reading from this iterator: give each its own")
         self._reading = True
         try:
-            return self._read((yield from self._fetch()))
+            return self._read(*(yield from self._fetch()))
         finally:
             self._reading = False
 
-    def _fetch(self) -> Flow[dict[str, Any]]:
+    def _fetch(self) -> Flow[tuple[list[FailedRun], str | None]]:
         count = self._listing.page_size
         if self._left is None:
             return (yield from self._ask(count))
         if not self._listing.filters.response_status:
             # No more than is wanted, so that the cursor is exact: nothing is read and then cut off.
             return (yield from self._ask(min(count, self._left)))
-        payload = yield from self._ask(count)
-        if self._exact_cursors and (enough := self._messages_until_enough(payload)) is not None:
+        runs, cursor = yield from self._ask(count)
+        if self._exact_cursors and (enough := self._runs_until_enough(runs)) is not None:
             # Of this page only the beginning is wanted; asked for alone, it comes with the cursor behind it.
-            payload = yield from self._ask(enough)
-        return payload
+            return (yield from self._ask(enough))
+        return runs, cursor
 
-    def _ask(self, count: int) -> Flow[dict[str, Any]]:
+    def _ask(self, count: int) -> Flow[tuple[list[FailedRun], str | None]]:
         arguments = {**self._listing.arguments(), "count": count}
         if self._cursor is not None:
             arguments["cursor"] = self._cursor
         answer = yield Call(list_failed_runs._get_kwargs(**arguments), repeatable=True)
         raise_unless_success(answer)
-        return read_object(answer)
+        return _read_runs(answer)
 
-    def _messages_until_enough(self, payload: dict[str, Any]) -> int | None:
-        """How many messages of a page hold all runs that are left to find; None where there are not more than those."""
+    def _runs_until_enough(self, runs: list[FailedRun]) -> int | None:
+        """How many runs of a page hold all that are left to find; None where there are not more than those."""
         statuses = self._listing.filters.response_status
         found = 0
-        runs = _runs(payload)
         for number, run in enumerate(runs, start=1):
             found += _has_status(run, statuses)
             if found == self._left:
                 return number if number < len(runs) else None
         return None
 
-    def _read(self, payload: dict[str, Any]) -> Page:
-        runs = _runs(payload)
-        self._cursor = read_cursor(payload)
+    def _read(self, runs: list[FailedRun], cursor: str | None) -> Page:
+        self._cursor = cursor
         self._ended = self._cursor is None
         self._going_in_circles = self._cursor in self._cursors_seen
         self._cursors_seen.add(self._cursor)
@@ -134,8 +133,12 @@ class PageWalk:
         return Page(tuple(runs), self._cursor)
 
 
-def _runs(payload: dict[str, Any]) -> list[FailedRun]:
-    return [FailedRun(message) for message in read_objects(payload, "messages")]
+def _read_runs(answer: Answer) -> tuple[list[FailedRun], str | None]:
+    if (page := split_page(answer.content)) is not None:
+        messages, cursor = page
+        return [FailedRun._of_json(message) for message in messages], read_cursor({"cursor": cursor})
+    payload = read_object(answer)
+    return [FailedRun(message) for message in read_objects(payload, "messages")], read_cursor(payload)
 
 
 def count_runs(listing: Listing) -> Flow[int]:
