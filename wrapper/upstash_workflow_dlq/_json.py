@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -11,12 +11,33 @@ import msgspec
 _decode = msgspec.json.Decoder().decode
 
 
-class _Page(msgspec.Struct):
-    messages: list[msgspec.Raw] | None = None
-    cursor: Any = None
+# Up to there, a float of seconds is exact to the microsecond.
+YEAR_2106 = 2**32 * 1000
+_Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=YEAR_2106)]
 
 
-_decode_page = msgspec.json.Decoder(_Page).decode
+class Head(msgspec.Struct, gc=False):
+    """What listings mostly look at, of one message. Decoding it skips over the rest."""
+
+    dlqId: str | None = None
+    workflowUrl: str | None = None
+    workflowRunId: str | None = None
+    workflowCreatedAt: _Milliseconds | None = None
+    createdAt: _Milliseconds | None = None
+    responseStatus: int | None = None
+
+
+class _Heads(msgspec.Struct):
+    messages: list[Head] | None = None
+    cursor: str | None = None
+
+
+class _Contents(msgspec.Struct):
+    messages: list[msgspec.Raw]
+
+
+_decode_heads = msgspec.json.Decoder(_Heads).decode
+_decode_contents = msgspec.json.Decoder(_Contents).decode
 
 
 def decode_json(content: bytes) -> Any:
@@ -27,24 +48,21 @@ def decode_json(content: bytes) -> Any:
         return _decode_leniently(content)
 
 
-def split_page(content: bytes) -> tuple[list[bytes], Any] | None:
-    """The objects in `messages` as they came, and the cursor. None where that needs decode_json, or is something else.
+def split_page(content: bytes) -> tuple[list[Head], list[bytes], str | None] | None:
+    """Head and JSON of each message, and the cursor. None where anything is not as expected: that needs decode_json.
 
-    A quarter of the time of decoding all of it, which waits until somebody asks for what is in there.
+    Two passes, after which listing and looking at four fields takes 2.5 times less than after decoding all of it.
     """
     try:
-        page = _decode_page(content)
+        page = _decode_heads(content)
+        if page.messages is None:
+            return None
         if not content.isascii():
-            content.decode()  # which skipping over strings does not check
+            content.decode()  # what is skipped over is not checked for this
+        # Copies: a slice would keep the whole page in memory for as long as one of its runs is kept.
+        return page.messages, list(map(bytes, _decode_contents(content).messages)), page.cursor
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
-    if page.messages is None:
-        return None
-    # Copies: a slice would keep the whole page in memory for as long as one of its runs is kept.
-    messages = [bytes(message) for message in page.messages]
-    if not all(message.startswith(b"{") for message in messages):
-        return None
-    return messages, page.cursor
 
 
 def is_json(content: bytes) -> bool:

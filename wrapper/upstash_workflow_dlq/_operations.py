@@ -135,8 +135,8 @@ class PageWalk:
 
 def _read_runs(answer: Answer) -> tuple[list[FailedRun], str | None]:
     if (page := split_page(answer.content)) is not None:
-        messages, cursor = page
-        return [FailedRun._of_json(message) for message in messages], read_cursor({"cursor": cursor})
+        heads, contents, cursor = page
+        return list(map(FailedRun._of_json, contents, heads)), read_cursor({"cursor": cursor})
     payload = read_object(answer)
     return [FailedRun(message) for message in read_objects(payload, "messages")], read_cursor(payload)
 
