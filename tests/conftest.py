@@ -59,9 +59,10 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def asleep(seconds: float) -> None:
         waited.append(seconds)
 
-    monkeypatch.setattr("upstash_workflow_dlq._transport.sleep", waited.append)
+    monkeypatch.setattr("upstash_workflow_dlq._retries.sleep", waited.append)
     monkeypatch.setattr("anyio.sleep", asleep)
-    monkeypatch.setattr("upstash_workflow_dlq._transport.monotonic", lambda: sum(waited))
+    for module in ("_transport", "_retries"):
+        monkeypatch.setattr(f"upstash_workflow_dlq.{module}.monotonic", lambda: sum(waited))
     return waited
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
 
 import httpx
 import pytest
@@ -44,7 +43,7 @@ def dlq(monkeypatch: pytest.MonkeyPatch, monitor: ContractMonitor) -> Iterator[D
 def read_only_client() -> DLQClient:
     """A client as users have it, on its own transport, whose every request but a read fails before it is sent."""
     client = DLQClient()
-    client._transport = cast(Any, ReadsOnly(client._transport))
+    client._transport = ReadsOnly(client._transport)
     return client
 
 

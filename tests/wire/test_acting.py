@@ -28,7 +28,7 @@ from upstash_workflow_dlq import (
     StartedRun,
     TransportError,
 )
-from upstash_workflow_dlq._transport import DEFAULT_RETRY
+from upstash_workflow_dlq._retries import DEFAULT_RETRY
 
 CREATED = datetime(2025, 7, 18, 9, 1, 33, 531_000, UTC)
 STARTED = {"workflowRunId": "wfr_1", "workflowCreatedAt": 1752829293531}

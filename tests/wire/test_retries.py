@@ -20,7 +20,7 @@ from upstash_workflow_dlq import (
     ServerError,
     TransportError,
 )
-from upstash_workflow_dlq._transport import DEFAULT_RETRY
+from upstash_workflow_dlq._retries import DEFAULT_RETRY
 
 PASSING = [
     httpx.ConnectError("refused"),
@@ -157,7 +157,7 @@ def test_tries_that_take_the_total_time_are_the_last(
     connect: Connect, waits: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(0, 1000, 25))
-    monkeypatch.setattr("upstash_workflow_dlq._transport.monotonic", lambda: next(clock))
+    monkeypatch.setattr("upstash_workflow_dlq._retries.monotonic", lambda: next(clock))
     wire = Wire(httpx.ReadTimeout("slow"), forever=True)
     with pytest.raises(TransportError):
         connect(transport=wire).get("1")

@@ -1,16 +1,21 @@
 """The dead-letter queue of Upstash Workflow: see which runs failed and why, and resume, restart or delete them."""
 
-from httpx_retries import Retry
+import importlib as _importlib
+import typing as _typing
 
 from . import errors
-from ._acting import BulkOptions, StartOptions
-from ._client import AsyncDLQClient, AsyncFailedRuns, DLQClient, FailedRuns
-from ._filters import RunFilters
-from ._operations import Page
-from ._overrides import FlowControl, Overrides
-from ._run import FailedRun, Failure, FailureFunction, FailureFunctionState, StartedRun
 from ._version import __version__
 from .errors import *  # noqa: F403
+
+if _typing.TYPE_CHECKING:
+    from httpx_retries import Retry
+
+    from ._acting import BulkOptions, StartOptions
+    from ._client import AsyncDLQClient, AsyncFailedRuns, DLQClient, FailedRuns
+    from ._filters import RunFilters
+    from ._operations import Page
+    from ._overrides import FlowControl, Overrides
+    from ._run import FailedRun, Failure, FailureFunction, FailureFunctionState, StartedRun
 
 __all__ = [
     "AsyncDLQClient",
@@ -32,3 +37,27 @@ __all__ = [
     "__version__",
     *errors.__all__,
 ]
+
+# Imported when first asked for: somebody who catches an error, or names a type, waits for no HTTP client.
+_PLACES = {
+    "._acting": ["BulkOptions", "StartOptions"],
+    "._client": ["AsyncDLQClient", "AsyncFailedRuns", "DLQClient", "FailedRuns"],
+    "._filters": ["RunFilters"],
+    "._operations": ["Page"],
+    "._overrides": ["FlowControl", "Overrides"],
+    "._run": ["FailedRun", "Failure", "FailureFunction", "FailureFunctionState", "StartedRun"],
+    "httpx_retries": ["Retry"],
+}
+
+
+def __getattr__(name: str) -> object:
+    for place, names in _PLACES.items():
+        if name in names:
+            value: object = getattr(_importlib.import_module(place, __name__), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,12 +7,11 @@ import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from types import TracebackType
-from typing import Generic, Literal, Self, TypeVar, Unpack, overload
+from types import EllipsisType, TracebackType
+from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar, Unpack, overload
 from urllib.parse import urlencode
 
 import httpx
-from httpx_retries import Retry
 from upstash_workflow_rest import AuthenticatedClient
 
 from ._acting import (
@@ -34,9 +33,12 @@ from ._filters import RunFilters
 from ._operations import MAX_PAGE_SIZE, Listing, Page, PageWalk, count_runs, delete_run, get_run
 from ._overrides import Overrides
 from ._run import FailedRun, StartedRun
-from ._transport import DEFAULT_RETRY, AsyncEdge, SafeRetryTransport, SyncEdge, logger, tls_context, with_retries
+from ._transport import AsyncEdge, SyncEdge, logger, tls_context, with_retries
 from ._version import __version__
 from .errors import ConfigurationError, TransportError
+
+if TYPE_CHECKING:
+    from httpx_retries import Retry
 
 HEADERS = {
     "Accept": "application/json",
@@ -53,7 +55,7 @@ TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport
 class _Client(Generic[TransportT]):
     """What both clients share: settings in, requests out, answers back."""
 
-    _transport: SyncEdge | AsyncEdge | SafeRetryTransport
+    _transport: httpx.BaseTransport | httpx.AsyncBaseTransport
 
     def __init__(
         self,
@@ -63,7 +65,7 @@ class _Client(Generic[TransportT]):
         region: str | None = None,
         auth: Literal["header", "query"] = "header",
         timeout: float | httpx.Timeout | None = 30.0,
-        retry: Retry | None = DEFAULT_RETRY,
+        retry: Retry | EllipsisType | None = ...,
         transport: TransportT | None = None,
         allow_insecure: bool = False,
     ) -> None:
@@ -77,7 +79,8 @@ class _Client(Generic[TransportT]):
             region: "us-east-1" or "eu-central-1", since each has its own queue; else `QSTASH_REGION`.
             auth: "query" sends the token as `qstash_token` instead of in the header.
             timeout: seconds for each of connecting, sending and receiving; None waits for ever.
-            retry: rules of httpx-retries; None switches retries off. `total_timeout` counts seconds from the first try.
+            retry: rules of httpx-retries instead of the default ones; None switches retries off. `total_timeout` counts
+                seconds from the first try.
             transport: any httpx transport, for proxies, recorders and tests.
             allow_insecure: permits plain http to other machines; the token then travels in clear.
         """
@@ -90,7 +93,7 @@ class _Client(Generic[TransportT]):
         self._response_hooks: builtins.list[Callable[[httpx.Response], object]] = []
         self._connect(transport, retry)
 
-    def _connect(self, transport: TransportT | None, retry: Retry | None) -> None:
+    def _connect(self, transport: TransportT | None, retry: Retry | EllipsisType | None) -> None:
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -171,9 +174,9 @@ class DLQClient(_Client[httpx.BaseTransport]):
     anything is sent.
     """
 
-    _transport: SyncEdge | SafeRetryTransport
+    _transport: httpx.BaseTransport
 
-    def _connect(self, transport: httpx.BaseTransport | None, retry: Retry | None) -> None:
+    def _connect(self, transport: httpx.BaseTransport | None, retry: Retry | EllipsisType | None) -> None:
         if transport is None:
             transport = self._network_transport(httpx.HTTPTransport)
         _check_colour(transport, httpx.BaseTransport)
@@ -366,9 +369,9 @@ class _Runs(Iterator[FailedRun]):
 class AsyncDLQClient(_Client[httpx.AsyncBaseTransport]):
     """`DLQClient` for asyncio and trio. Tasks of one event loop may share it; close it, or use `async with`."""
 
-    _transport: AsyncEdge | SafeRetryTransport
+    _transport: httpx.AsyncBaseTransport
 
-    def _connect(self, transport: httpx.AsyncBaseTransport | None, retry: Retry | None) -> None:
+    def _connect(self, transport: httpx.AsyncBaseTransport | None, retry: Retry | EllipsisType | None) -> None:
         if transport is None:
             transport = self._network_transport(httpx.AsyncHTTPTransport)
         _check_colour(transport, httpx.AsyncBaseTransport)

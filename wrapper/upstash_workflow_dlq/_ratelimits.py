@@ -9,9 +9,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
-from httpx_retries import Retry
-
-_PARSER = Retry()
 _NAMES = ("Limit", "Remaining", "Reset")
 
 
@@ -65,7 +62,9 @@ def _sent_at(headers: Mapping[str, str]) -> float:
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, as `Retry-After` says."""
+    from httpx_retries import Retry  # here, since it brings asyncio and most answers need none of it
+
     try:
-        return _PARSER.parse_retry_after(headers.get("Retry-After", ""))
+        return Retry().parse_retry_after(headers.get("Retry-After", ""))
     except ValueError:
         return None

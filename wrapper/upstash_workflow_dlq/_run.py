@@ -12,7 +12,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Never, NoReturn, Self, TypeVar, overload
 
 import httpx
-from dateutil.parser import isoparse
 
 from ._json import YEAR_2106, Head, decode_json
 from .errors import InvalidResponseError
@@ -76,6 +75,8 @@ def _moment_or_iso(value: Any) -> datetime | None:
     # The schema says milliseconds; one of the vendor's SDKs expects an ISO 8601 string.
     if not isinstance(value, str):
         return _moment(value)
+    from dateutil.parser import isoparse  # here: it takes 10 ms to import
+
     try:
         moment = isoparse(value)
     except ValueError:

@@ -1,35 +1,30 @@
-"""The way out: authenticate, read the whole answer, try again where that is safe."""
+"""The way out: authenticate, read the whole answer."""
 
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic, sleep
-from typing import TypeVar, cast
+from time import monotonic
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx
-from httpx_retries import Retry, RetryTransport
 
 from ._config import Config
 from ._json import is_json
-from ._ratelimits import RateLimit, retry_after
-from .errors import ClientClosedError, ConfigurationError
+from .errors import ClientClosedError
+
+if TYPE_CHECKING:
+    from httpx_retries import Retry
+
+    from ._retries import SafeRetryTransport
 
 EdgeT = TypeVar("EdgeT", "SyncEdge", "AsyncEdge")
 
 logger = logging.getLogger("upstash_workflow_dlq")
-
-DEFAULT_TOTAL_TIMEOUT = 60.0
-DEFAULT_RETRY = Retry(
-    total=5,
-    backoff_factor=0.25,
-    max_backoff_wait=60.0,
-    total_timeout=DEFAULT_TOTAL_TIMEOUT,
-)
 
 
 class _Edge:
@@ -127,122 +122,63 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
-class Tries(Retry):
-    """The tries of one call: httpx-retries' loop and the user's rules, with what those leave open.
+class FirstTries(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Tries once, and hands over to the default retries where that may not be the end.
 
-    - The wait is what the answer asks for (`Retry-After`, else the rate limit's reset), else the rules' backoff. It is
-      never cut short: where it exceeds `max_backoff_wait`, or does not fit into `total_timeout` (a minute where the
-      rules have none) counted from the first try, there is no further try.
-    - A call that must not run twice is repeated only after failures that prove that it did not run.
-    - Waits work on asyncio and trio.
+    Those are loaded then and not before: they take 15 ms of a start, and 12 microseconds of each request.
     """
 
-    # A connection that was never made carried nothing; a 429 says that the service did not begin.
-    NOTHING_DONE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+    def __init__(self, edge: SyncEdge | AsyncEdge) -> None:
+        self._edge: Any = edge
 
-    def __init__(self, rules: Retry, *, repeatable: bool, started: float, wait: float = 0.0) -> None:
-        # The loop asks validate_response about each answer that is_retryable_status_code lets pass: here, all of them.
-        super().__init__(rules.total, attempts_made=rules.attempts_made, validate_response=self._inspect)
-        self._rules = rules
-        self._repeatable = repeatable
-        self._started = started
-        self._wait = wait
-        self._next: Tries | None = None
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        started = monotonic()
+        try:
+            outcome = self._edge.handle_request(request)
+        except Exception as error:
+            outcome = error
+        return outcome if _is_final(outcome) else self._retries(outcome, started).handle_request(request)
 
-    def increment(self) -> Tries:
-        assert self._next is not None, "the loop goes on only where _plan agreed"  # noqa: S101
-        return self._next
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        started = monotonic()
+        try:
+            outcome = await self._edge.handle_async_request(request)
+        except Exception as error:
+            outcome = error
+        return outcome if _is_final(outcome) else await self._retries(outcome, started).handle_async_request(request)
 
-    def is_retryable_method(self, method: str) -> bool:
-        return True
+    def _retries(self, outcome: httpx.Response | Exception, started: float) -> SafeRetryTransport:
+        from ._retries import after_first_try
 
-    def is_retryable_status_code(self, status_code: int) -> bool:
-        return False
+        return after_first_try(self._edge, outcome, started)
 
-    def is_retryable_exception(self, exception: Exception) -> bool:
-        if isinstance(exception, _TryAgain):
-            return True
-        safe = self._repeatable or isinstance(exception, self.NOTHING_DONE)
-        # A body that does not decompress was cut short or garbled on the way.
-        passing = isinstance(exception, httpx.DecodingError) or self._rules.is_retryable_exception(exception)
-        return safe and passing and self._plan(type(exception).__name__)
+    def close(self) -> None:
+        self._edge.close()
 
-    def is_exhausted(self) -> bool:
-        # Once another try is planned it happens, whatever the clock says by now.
-        return self._next is None and (self._rules.is_exhausted() or self._time_left() <= 0)
-
-    def sleep(self, response: httpx.Response | Exception) -> None:
-        sleep(self._wait)
-
-    async def asleep(self, response: httpx.Response | Exception) -> None:
-        import anyio
-
-        await anyio.sleep(self._wait)
-
-    def _inspect(self, response: httpx.Response) -> None:
-        status = response.status_code
-        limited = status == httpx.codes.TOO_MANY_REQUESTS
-        if (self._repeatable or limited) and self._rules.is_retryable_status_code(status):
-            # Other answers may carry the limits as well, and fail for another reason.
-            asked = RateLimit.from_headers(response.headers).retry_after if limited else retry_after(response.headers)
-            if self._plan(f"HTTP {status}", asked if self._rules.respect_retry_after_header else None):
-                raise _TryAgain
-        elif self._repeatable and _may_be_cut_short(response):
-            if self._plan("half an answer"):
-                raise _TryAgain
-        elif self._rules.validate_response is not None:
-            self._rules.validate_response(response)
-
-    def _plan(self, failure: str, asked: float | None = None) -> bool:
-        rules = self._rules.increment()
-        wait = asked or max(0.0, rules.backoff_strategy())
-        if wait > self._rules.max_backoff_wait or wait > self._time_left():
-            return False
-        logger.info("try %d of %d: %s; next in %.1f s", self.attempts_made + 1, self.total + 1, failure, wait)
-        self._next = Tries(rules, repeatable=self._repeatable, started=self._started, wait=wait)
-        return True
-
-    def _time_left(self) -> float:
-        return (self._rules.total_timeout or DEFAULT_TOTAL_TIMEOUT) - (monotonic() - self._started)
+    async def aclose(self) -> None:
+        await self._edge.aclose()
 
 
-def _may_be_cut_short(response: httpx.Response) -> bool:
+def _is_final(outcome: httpx.Response | Exception) -> bool:
+    return isinstance(outcome, httpx.Response) and outcome.is_success and not may_be_cut_short(outcome)
+
+
+def may_be_cut_short(response: httpx.Response) -> bool:
     """Where only the end of the connection ends a body, nothing but its own sense tells whether it is whole."""
-    if response.request.method != "GET" or not response.is_success or not response.content:
+    if not response.is_success or not response.content:
         return False
     delimited = "Content-Length" in response.headers or "Transfer-Encoding" in response.headers
     return not delimited and not is_json(response.content)
 
 
-class _TryAgain(Exception):
-    """Never leaves the loop: how an answer that deserves another try says so."""
-
-
-class SafeRetryTransport(RetryTransport):
-    """Starts the tries of each call. What may run twice is what says so, and any GET."""
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self._begin(request)
-        return super().handle_request(request)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._begin(request)
-        return await super().handle_async_request(request)
-
-    def _begin(self, request: httpx.Request) -> None:
-        repeatable = request.extensions.get("repeatable", request.method == "GET")
-        repeatable = repeatable and self.retry.is_retryable_method(request.method)
-        request.extensions["retry"] = Tries(self.retry, repeatable=repeatable, started=monotonic())
-
-
-def with_retries(edge: EdgeT, retry: Retry | None) -> EdgeT | SafeRetryTransport:
+def with_retries(edge: EdgeT, retry: Retry | EllipsisType | None) -> EdgeT | FirstTries | SafeRetryTransport:
     if retry is None:
         return edge
-    if not isinstance(retry, Retry):
-        raise ConfigurationError(f"retry must be an httpx_retries.Retry or None, not {type(retry).__name__}")
-    if inspect.iscoroutinefunction(retry.validate_response):
-        raise ConfigurationError("retry.validate_response must be a plain function; the body is read by then")
-    return SafeRetryTransport(edge, retry)
+    if retry is ...:
+        return FirstTries(edge)
+    from ._retries import with_rules
+
+    return with_rules(edge, retry)
 
 
 def tls_context(base_url: str) -> ssl.SSLContext:
