@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 from urllib.parse import quote_plus
 
+from msgspec import Struct
 from upstash_workflow_rest.api.dlq import (
     cancel_failure_callback,
     delete_failed_runs,
@@ -76,8 +76,7 @@ class StartOptions(BulkOptions, total=False):
     failure_callback: str | None
 
 
-@dataclass(frozen=True)
-class Bulk:
+class Bulk(Struct, frozen=True):
     """A bulk operation: who builds its requests, how many runs fit into one, and how its answers count.
 
     `read` tells what an answer says was done, and how much of it cannot be read.

@@ -14,24 +14,10 @@ from urllib.parse import urlencode
 import httpx
 from upstash_workflow_rest import AuthenticatedClient
 
-from ._acting import (
-    RESTART,
-    RESUME,
-    BulkOptions,
-    StartOptions,
-    cancel_callback,
-    delete_many,
-    is_only_target,
-    restart_run,
-    resume_run,
-    retry_callback,
-    start_many,
-)
 from ._calls import Answer, Call, Flow
 from ._config import HIDDEN, Config, environment_proxy
 from ._filters import RunFilters
 from ._operations import MAX_PAGE_SIZE, Listing, Page, PageWalk, count_runs, delete_run, get_run
-from ._overrides import Overrides
 from ._run import FailedRun, StartedRun
 from ._transport import AsyncEdge, SyncEdge, logger, tls_context, with_retries
 from ._version import __version__
@@ -39,6 +25,9 @@ from .errors import ConfigurationError, TransportError
 
 if TYPE_CHECKING:
     from httpx_retries import Retry
+
+    from ._acting import BulkOptions, StartOptions
+    from ._overrides import Overrides
 
 HEADERS = {
     "Accept": "application/json",
@@ -48,7 +37,7 @@ HEADERS = {
 
 T = TypeVar("T")
 NetworkT = TypeVar("NetworkT", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
-OptionsT = TypeVar("OptionsT", BulkOptions, StartOptions)
+OptionsT = TypeVar("OptionsT", "BulkOptions", "StartOptions")
 TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
 
 
@@ -229,18 +218,26 @@ class DLQClient(_Client[httpx.BaseTransport]):
 
         Sent at most once unless it is certain that nothing was done; after a `TransportError` it may have been.
         """
+        from ._acting import resume_run
+
         return self._run(resume_run(run, overrides))
 
     def restart(self, run: FailedRun | str, **overrides: Unpack[Overrides]) -> StartedRun:
         """Start again from the first step, otherwise as `resume`."""
+        from ._acting import restart_run
+
         return self._run(restart_run(run, overrides))
 
     def retry_failure_callback(self, run: FailedRun | str) -> StartedRun:
         """Call the failure callback again. `BadRequestError` unless it failed. Sent at most once, as `resume`."""
+        from ._acting import retry_callback
+
         return self._run(retry_callback(run))
 
     def cancel_failure_callback(self, run: FailedRun | str) -> None:
         """Cancel the failure callback. `BadRequestError` unless it is in progress. Sent at most once, as `resume`."""
+        from ._acting import cancel_callback
+
         self._run(cancel_callback(run))
 
     @overload
@@ -257,6 +254,8 @@ class DLQClient(_Client[httpx.BaseTransport]):
             dry_run: look, and do nothing.
             **options: see `BulkOptions` and `RunFilters`.
         """
+        from ._acting import delete_many
+
         result: int | builtins.list[FailedRun] = self._run(delete_many(options, dry_run=dry_run))
         return result
 
@@ -275,6 +274,8 @@ class DLQClient(_Client[httpx.BaseTransport]):
             dry_run: look, and do nothing.
             **options: see `StartOptions`, `BulkOptions` and `RunFilters`.
         """
+        from ._acting import RESUME, start_many
+
         result: builtins.list[StartedRun] = self._run(start_many(RESUME, options, dry_run=dry_run))
         return result
 
@@ -288,6 +289,8 @@ class DLQClient(_Client[httpx.BaseTransport]):
         self, *, dry_run: bool = False, **options: Unpack[StartOptions]
     ) -> builtins.list[StartedRun] | builtins.list[FailedRun]:
         """Restart failed runs; otherwise as `resume_many`."""
+        from ._acting import RESTART, start_many
+
         result: builtins.list[StartedRun] = self._run(start_many(RESTART, options, dry_run=dry_run))
         return result
 
@@ -414,18 +417,26 @@ class AsyncDLQClient(_Client[httpx.AsyncBaseTransport]):
 
     async def resume(self, run: FailedRun | str, **overrides: Unpack[Overrides]) -> StartedRun:
         """As `DLQClient.resume`."""
+        from ._acting import resume_run
+
         return await self._run(resume_run(run, overrides))
 
     async def restart(self, run: FailedRun | str, **overrides: Unpack[Overrides]) -> StartedRun:
         """As `DLQClient.restart`."""
+        from ._acting import restart_run
+
         return await self._run(restart_run(run, overrides))
 
     async def retry_failure_callback(self, run: FailedRun | str) -> StartedRun:
         """As `DLQClient.retry_failure_callback`."""
+        from ._acting import retry_callback
+
         return await self._run(retry_callback(run))
 
     async def cancel_failure_callback(self, run: FailedRun | str) -> None:
         """As `DLQClient.cancel_failure_callback`."""
+        from ._acting import cancel_callback
+
         await self._run(cancel_callback(run))
 
     @overload
@@ -438,6 +449,8 @@ class AsyncDLQClient(_Client[httpx.AsyncBaseTransport]):
         self, *, dry_run: bool = False, **options: Unpack[BulkOptions]
     ) -> int | builtins.list[FailedRun]:
         """As `DLQClient.delete_many`."""
+        from ._acting import delete_many
+
         result: int | builtins.list[FailedRun] = await self._run(
             delete_many(await _collected(options), dry_run=dry_run)
         )
@@ -455,6 +468,8 @@ class AsyncDLQClient(_Client[httpx.AsyncBaseTransport]):
         self, *, dry_run: bool = False, **options: Unpack[StartOptions]
     ) -> builtins.list[StartedRun] | builtins.list[FailedRun]:
         """As `DLQClient.resume_many`."""
+        from ._acting import RESUME, start_many
+
         result: builtins.list[StartedRun] = await self._run(
             start_many(RESUME, await _collected(options), dry_run=dry_run)
         )
@@ -472,6 +487,8 @@ class AsyncDLQClient(_Client[httpx.AsyncBaseTransport]):
         self, *, dry_run: bool = False, **options: Unpack[StartOptions]
     ) -> builtins.list[StartedRun] | builtins.list[FailedRun]:
         """As `DLQClient.restart_many`."""
+        from ._acting import RESTART, start_many
+
         result: builtins.list[StartedRun] = await self._run(
             start_many(RESTART, await _collected(options), dry_run=dry_run)
         )
@@ -550,6 +567,8 @@ class _AsyncRuns(AsyncIterator[FailedRun]):
 
 async def _collected(options: OptionsT) -> OptionsT:
     """The options with `dlq_ids` read, where those are an async iterable, such as a list of this client."""
+    from ._acting import is_only_target
+
     ids = options.get("dlq_ids")
     if isinstance(ids, AsyncIterable) and is_only_target(options):
         options["dlq_ids"] = [run async for run in ids]

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
+from msgspec import Struct
 
 from .errors import ConfigurationError
 
@@ -38,8 +39,7 @@ class Credentials:
         return functools.reduce(lambda shown, spelling: shown.replace(spelling, HIDDEN), spellings, text)
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(Struct, frozen=True):
     base_url: str
     credentials: Credentials
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, TypedDict, get_args, get_origin, get_type_hints
 from urllib.parse import urlencode
+
+from msgspec import Struct
 
 from ._run import EPOCH, FailureFunctionState
 
@@ -39,8 +40,7 @@ _SEVERAL = {"label", "workflow_url", "failure_function_state", "caller_ip", "flo
 _MOMENTS = {"workflow_created_at", "from_date", "to_date"}
 
 
-@dataclass(frozen=True)
-class Filters:
+class Filters(Struct, frozen=True):
     """Checked filters: `query` for the service, `response_status` (empty: any) applied on this side."""
 
     query: dict[str, Any]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from upstash_workflow_rest.api.dlq import delete_failed_run, get_failed_run, list_failed_runs
 
 from ._calls import Answer, Call, Flow, raise_unless_success, read_object
@@ -16,8 +17,7 @@ from .errors import InvalidResponseError, PaginationError
 MAX_PAGE_SIZE = 100
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True):
     """Failed runs as one answer brought them, and the cursor to go on from; None at the end.
 
     With a `response_status` filter a page may hold fewer runs than it was asked for, or none, and have a next one.
@@ -27,8 +27,7 @@ class Page:
     cursor: str | None
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """A checked request to list runs. `limit` None: all of them."""
 
     filters: Filters

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Literal
 
+from msgspec import Struct
+
 _NAMES = ("Limit", "Remaining", "Reset")
 
 
-@dataclass(frozen=True)
-class RateLimit:
+class RateLimit(Struct, frozen=True):
     kind: Literal["daily", "burst", "unknown"]
     limit: int | None
     remaining: int | None
