@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
 from fakes import Wire
 from openapi import operations, parameters
 from upstash_workflow_dlq import DLQClient, FlowControl
+from upstash_workflow_dlq._operations import LIST_PARAMETERS, list_request
+from upstash_workflow_rest.api.dlq import list_failed_runs
 
 STARTED = {"workflowRunId": "wfr_1", "workflowCreatedAt": 1}
 OVERRIDES: dict[str, Any] = {
@@ -67,6 +70,19 @@ def sent_by(operation_id: str) -> set[str]:
     queries = {name for request in wire.requests for name in request.url.params}
     headers = {name.title() for request in wire.requests for name in request.headers}
     return queries | headers | {"dlqId"}
+
+
+def test_the_list_is_asked_for_as_the_generated_builder_would() -> None:
+    arguments: dict[str, Any] = {
+        name: ["a", "b"] if "list" in str(kind) else 7 if "int" in str(kind) else "a"
+        for name, kind in inspect.get_annotations(list_failed_runs._get_kwargs).items()
+        if name in LIST_PARAMETERS
+    }
+    assert arguments.keys() == LIST_PARAMETERS.keys()
+    built, ours = list_failed_runs._get_kwargs(**arguments), list_request(arguments)
+    assert ours == built
+    assert list(ours["params"]) == list(built["params"])
+    assert list_request({"count": 100}) == list_failed_runs._get_kwargs()
 
 
 @pytest.mark.parametrize("operation_id", operations())

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar, Unpack, overl
 from urllib.parse import urlencode
 
 import httpx
-from upstash_workflow_rest import AuthenticatedClient
 
 from ._calls import Answer, Call, Flow
 from ._config import HIDDEN, Config, environment_proxy
@@ -25,6 +24,7 @@ from .errors import ConfigurationError, TransportError
 
 if TYPE_CHECKING:
     from httpx_retries import Retry
+    from upstash_workflow_rest import AuthenticatedClient
 
     from ._acting import BulkOptions, StartOptions
     from ._overrides import Overrides
@@ -95,6 +95,8 @@ class _Client(Generic[TransportT]):
         It shares this client's connections and retries, and closing it closes both. The token is added on the way out
         and not kept in it. A status that the spec does not name raises `upstash_workflow_rest.errors.UnexpectedStatus`.
         """
+        from upstash_workflow_rest import AuthenticatedClient
+
         return AuthenticatedClient(
             self._config.base_url,
             HIDDEN,

@@ -6,7 +6,6 @@ import functools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
-from difflib import get_close_matches
 from typing import Any, TypedDict, get_args, get_origin, get_type_hints
 from urllib.parse import urlencode
 
@@ -101,6 +100,8 @@ def is_unicode(text: str) -> bool:
 
 
 def _no_such_filter(name: str) -> str:
+    from difflib import get_close_matches
+
     known = list(RunFilters.__annotations__)
     like = get_close_matches(name.lower(), known, n=1)
     hint = f"; did you mean {like[0]}?" if like else "."

@@ -6,7 +6,6 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from upstash_workflow_rest.api.dlq import delete_failed_run, get_failed_run, list_failed_runs
 
 from ._calls import Answer, Call, Flow, raise_unless_success, read_object
 from ._filters import Filters, RunFilters, is_unicode
@@ -15,6 +14,31 @@ from ._run import FailedRun
 from .errors import InvalidResponseError, PaginationError
 
 MAX_PAGE_SIZE = 100
+
+# Parameters of the list, in the order of the spec.
+LIST_PARAMETERS = {
+    "cursor": "cursor",
+    "count": "count",
+    "from_date": "fromDate",
+    "to_date": "toDate",
+    "workflow_url": "workflowUrl",
+    "workflow_run_id": "workflowRunId",
+    "workflow_created_at": "workflowCreatedAt",
+    "label": "label",
+    "failure_function_state": "failureFunctionState",
+    "caller_ip": "callerIp",
+    "flow_control_key": "flowControlKey",
+}
+
+
+def list_request(arguments: dict[str, Any]) -> dict[str, Any]:
+    """What the generated builder makes of these arguments; a test holds one against the other.
+
+    The generated package brings attrs and all models, which take a sixth of the time from start to first page. Whoever
+    only reads does without.
+    """
+    params = {wire: arguments[name] for name, wire in LIST_PARAMETERS.items() if name in arguments}
+    return {"method": "get", "url": "/v2/workflows/dlq", "params": params}
 
 
 class Page(Struct, frozen=True):
@@ -46,12 +70,7 @@ class Listing(Struct, frozen=True):
             _check_whole_number("limit", limit)
             if limit < 0:
                 raise ValueError(f"limit is {limit}; it must not be negative (None lists all)")
-        listing = cls(Filters.parse(filters), checked_cursor(cursor), page_size, limit)
-        listing.arguments()  # raises here, and not when iterating, what the builder cannot take
-        return listing
-
-    def arguments(self) -> dict[str, Any]:
-        return self.filters.arguments(list_failed_runs._get_kwargs)
+        return cls(Filters.parse(filters), checked_cursor(cursor), page_size, limit)
 
     def first(self) -> Listing:
         return replace(self, limit=1 if self.limit is None else min(1, self.limit))
@@ -102,10 +121,10 @@ class PageWalk:
         return runs, cursor
 
     def _ask(self, count: int) -> Flow[tuple[list[FailedRun], str | None]]:
-        arguments = {**self._listing.arguments(), "count": count}
+        arguments = {**self._listing.filters.query, "count": count}
         if self._cursor is not None:
             arguments["cursor"] = self._cursor
-        answer = yield Call(list_failed_runs._get_kwargs(**arguments), repeatable=True)
+        answer = yield Call(list_request(arguments), repeatable=True)
         raise_unless_success(answer)
         return _read_runs(answer)
 
@@ -150,12 +169,16 @@ def count_runs(listing: Listing) -> Flow[int]:
 
 
 def get_run(dlq_id: FailedRun | str) -> Flow[FailedRun]:
+    from upstash_workflow_rest.api.dlq import get_failed_run
+
     answer = yield Call(get_failed_run._get_kwargs(checked_id(dlq_id)), repeatable=True)
     raise_unless_success(answer)
     return FailedRun(read_object(answer))
 
 
 def delete_run(run: FailedRun | str) -> Flow[None]:
+    from upstash_workflow_rest.api.dlq import delete_failed_run
+
     answer = yield Call(delete_failed_run._get_kwargs(checked_id(run)), repeatable=True)
     # The try before may have deleted it without its answer arriving.
     if not (answer.status_code == 404 and answer.tries > 1):
