@@ -6,7 +6,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 from anyio.from_thread import BlockingPortal
-from upstash_workflow_dlq import AsyncDLQClient, AsyncFailedRuns, DLQClient, FailedRun, FailedRuns, Page
+from upstash_workflow_dlq import (
+    AsyncDLQClient,
+    AsyncFailedRuns,
+    AsyncScannedRuns,
+    DLQClient,
+    FailedRun,
+    FailedRuns,
+    Page,
+)
 
 
 class BlockingClient:
@@ -16,6 +24,9 @@ class BlockingClient:
 
     def list(self, **arguments: Any) -> BlockingRuns:
         return BlockingRuns(self.wrapped.list(**arguments), self._portal)
+
+    def scan(self, *dates: Any, **arguments: Any) -> BlockingRuns:
+        return BlockingRuns(self.wrapped.scan(*dates, **arguments), self._portal)
 
     def close(self) -> None:
         self._portal.call(self.wrapped.aclose)
@@ -44,8 +55,8 @@ class BlockingClient:
 
 
 class BlockingRuns:
-    def __init__(self, runs: AsyncFailedRuns, portal: BlockingPortal) -> None:
-        self._runs = runs
+    def __init__(self, runs: AsyncFailedRuns | AsyncScannedRuns, portal: BlockingPortal) -> None:
+        self._runs: Any = runs
         self._portal = portal
 
     def __iter__(self) -> Iterator[FailedRun]:
@@ -55,7 +66,8 @@ class BlockingRuns:
         return self._iterate(self._runs.pages())
 
     def first(self) -> FailedRun | None:
-        return self._portal.call(self._runs.first)
+        first: FailedRun | None = self._portal.call(self._runs.first)
+        return first
 
     def __repr__(self) -> str:
         return repr(self._runs)

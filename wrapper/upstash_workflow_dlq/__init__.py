@@ -11,8 +11,8 @@ if _typing.TYPE_CHECKING:
     from httpx_retries import Retry
 
     from ._acting import BulkOptions, StartOptions
-    from ._client import AsyncDLQClient, AsyncFailedRuns, DLQClient, FailedRuns
-    from ._filters import RunFilters
+    from ._client import AsyncDLQClient, AsyncFailedRuns, AsyncScannedRuns, DLQClient, FailedRuns, ScannedRuns
+    from ._filters import RunFilters, ScanFilters
     from ._operations import Page
     from ._overrides import FlowControl, Overrides
     from ._run import FailedRun, Failure, FailureFunction, FailureFunctionState, StartedRun
@@ -20,6 +20,7 @@ if _typing.TYPE_CHECKING:
 __all__ = [
     "AsyncDLQClient",
     "AsyncFailedRuns",
+    "AsyncScannedRuns",
     "BulkOptions",
     "DLQClient",
     "FailedRun",
@@ -32,6 +33,8 @@ __all__ = [
     "Page",
     "Retry",
     "RunFilters",
+    "ScanFilters",
+    "ScannedRuns",
     "StartOptions",
     "StartedRun",
     "__version__",
@@ -41,8 +44,8 @@ __all__ = [
 # Imported when first asked for: somebody who catches an error, or names a type, waits for no HTTP client.
 _PLACES = {
     "._acting": ["BulkOptions", "StartOptions"],
-    "._client": ["AsyncDLQClient", "AsyncFailedRuns", "DLQClient", "FailedRuns"],
-    "._filters": ["RunFilters"],
+    "._client": ["AsyncDLQClient", "AsyncFailedRuns", "AsyncScannedRuns", "DLQClient", "FailedRuns", "ScannedRuns"],
+    "._filters": ["RunFilters", "ScanFilters"],
     "._operations": ["Page"],
     "._overrides": ["FlowControl", "Overrides"],
     "._run": ["FailedRun", "Failure", "FailureFunction", "FailureFunctionState", "StartedRun"],

@@ -8,14 +8,15 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from types import EllipsisType, TracebackType
-from typing import TYPE_CHECKING, Generic, Literal, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, Unpack, overload
 from urllib.parse import urlencode
+from weakref import WeakSet
 
 import httpx
 
 from ._calls import Answer, Call, Flow
 from ._config import HIDDEN, Config, environment_proxy
-from ._filters import RunFilters
+from ._filters import Moment, RunFilters, ScanFilters
 from ._operations import MAX_PAGE_SIZE, Listing, Page, PageWalk, count_runs, delete_run, get_run
 from ._run import FailedRun, StartedRun
 from ._transport import AsyncEdge, SyncEdge, logger, tls_context, with_retries
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from upstash_workflow_rest import AuthenticatedClient
 
     from ._acting import BulkOptions, StartOptions
+    from ._ahead import AsyncCrew, Crew
     from ._overrides import Overrides
+    from ._retries import Patience
+    from ._scan import Scan, ScanRequest
 
 HEADERS = {
     "Accept": "application/json",
@@ -77,6 +81,7 @@ class _Client(Generic[TransportT]):
             os.environ, token=token, base_url=base_url, region=region, auth=auth, allow_insecure=allow_insecure
         )
         self._timeout = _checked_timeout(timeout)
+        self._retry = retry
         self._base_url = httpx.URL(self._config.base_url)
         # Called with each answer, whose body is read by then; for the contract room.
         self._response_hooks: builtins.list[Callable[[httpx.Response], object]] = []
@@ -87,6 +92,16 @@ class _Client(Generic[TransportT]):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self._config.base_url!r})"
+
+    def _scan(self, request: ScanRequest) -> Scan:
+        from ._scan import Scan
+
+        return Scan(request, None if self._retry is None else self._patience)
+
+    def _patience(self) -> Patience:
+        from ._retries import DEFAULT_RETRY, Patience
+
+        return Patience(DEFAULT_RETRY if self._retry is None or self._retry is ... else self._retry)
 
     @cached_property
     def low_level(self) -> AuthenticatedClient:
@@ -122,7 +137,11 @@ class _Client(Generic[TransportT]):
             call.kwargs["method"],
             self._base_url.copy_with(raw_path=path),
             headers={**HEADERS, **call.kwargs.get("headers", {})},
-            extensions={"timeout": self._timeout.as_dict(), "repeatable": call.repeatable},
+            extensions={
+                "timeout": self._timeout.as_dict(),
+                "repeatable": call.repeatable,
+                "waits_for_limits": call.waits_for_limits,
+            },
         )
 
     def _answer(self, request: httpx.Request, response: httpx.Response) -> Answer:
@@ -166,8 +185,10 @@ class DLQClient(_Client[httpx.BaseTransport]):
     """
 
     _transport: httpx.BaseTransport
+    _crews: WeakSet[Crew[Any]]
 
     def _connect(self, transport: httpx.BaseTransport | None, retry: Retry | EllipsisType | None) -> None:
+        self._crews = WeakSet()
         if transport is None:
             transport = self._network_transport(httpx.HTTPTransport)
         _check_colour(transport, httpx.BaseTransport)
@@ -183,6 +204,8 @@ class DLQClient(_Client[httpx.BaseTransport]):
 
     def close(self) -> None:
         """Close the connections. Any further call raises `ClientClosedError`; closing again does nothing."""
+        for crew in list(self._crews):
+            crew.halt()
         self._transport.close()
 
     def list(
@@ -191,6 +214,7 @@ class DLQClient(_Client[httpx.BaseTransport]):
         cursor: str | None = None,
         page_size: int = MAX_PAGE_SIZE,
         limit: int | None = None,
+        prefetch: bool = False,
         **filters: Unpack[RunFilters],
     ) -> FailedRuns:
         """Failed runs that match all filters, in the order of the service. Lazy: nothing is sent yet.
@@ -199,9 +223,34 @@ class DLQClient(_Client[httpx.BaseTransport]):
             cursor: where to go on, from a `Page`.
             page_size: runs per request, 1 to 100.
             limit: stop after so many runs; None lists all.
+            prefetch: fetch the next page in the background while you look at one. Leaving the loop stops that.
             **filters: see `RunFilters`.
         """
-        return FailedRuns(self, Listing.parse(filters, cursor=cursor, page_size=page_size, limit=limit))
+        return FailedRuns(self, Listing.parse(filters, cursor, page_size, limit, prefetch))
+
+    def scan(
+        self,
+        from_date: Moment | None = None,
+        to_date: Moment | None = None,
+        *,
+        workers: int = 8,
+        **filters: Unpack[ScanFilters],
+    ) -> ScannedRuns:
+        """The same failed runs as `list`, in no order, read by several threads at once. Lazy: nothing is sent yet.
+
+        Each run comes exactly once, whichever moment the service's dates mean. Worth it from about ten pages on; costs
+        up to a quarter more requests. A rate limit makes all workers wait, and an error stops them until you go on.
+        Leaving the loop stops them; requests under way are waited for.
+
+        Args:
+            from_date: inclusive; None goes back past the longest retention.
+            to_date: inclusive; None has no end.
+            workers: requests at a time, 1 to 64. At most twice as many pages wait for you.
+            **filters: see `RunFilters`.
+        """
+        from ._scan import ScanRequest
+
+        return ScannedRuns(self, ScanRequest.parse({**filters, "from_date": from_date, "to_date": to_date}, workers))
 
     def count(self, **filters: Unpack[RunFilters]) -> int:
         """How many failed runs match. Reads through all of them: the service has no call that counts."""
@@ -296,12 +345,12 @@ class DLQClient(_Client[httpx.BaseTransport]):
         result: builtins.list[StartedRun] = self._run(start_many(RESTART, options, dry_run=dry_run))
         return result
 
-    def _run(self, flow: Flow[T]) -> T:
+    def _run(self, flow: Flow[T], *, pause: Callable[[float], None] | None = None) -> T:
         try:
             call = next(flow)
             while True:
                 try:
-                    answer = self._send(call)
+                    answer = self._send(call, pause)
                 except Exception as error:
                     call = flow.throw(error)
                 else:
@@ -312,8 +361,10 @@ class DLQClient(_Client[httpx.BaseTransport]):
         finally:
             flow.close()
 
-    def _send(self, call: Call) -> Answer:
+    def _send(self, call: Call, pause: Callable[[float], None] | None = None) -> Answer:
         request = self._request(call)
+        if pause is not None:
+            request.extensions["pause"] = pause
         with self._transport_errors(request):
             return self._answer(request, self._transport.handle_request(request))
 
@@ -339,8 +390,31 @@ class FailedRuns:
         """The first run, or None."""
         return next(iter(FailedRuns(self._client, self._listing.first())), None)
 
-    def _pages(self, *, exact_cursors: bool) -> _Pages:
-        return _Pages(self._client, PageWalk(self._listing, exact_cursors=exact_cursors))
+    def _pages(self, *, exact_cursors: bool) -> Iterator[Page]:
+        walk = PageWalk(self._listing, exact_cursors=exact_cursors)
+        if not self._listing.prefetch:
+            return _Pages(self._client, walk)
+        from ._ahead import OneWalk, PagesAhead
+
+        return PagesAhead(self._client, OneWalk(walk), ahead=1, workers=1)
+
+
+class ScannedRuns:
+    """Failed runs, read in parallel while iterating, in no order. Iterating again reads again."""
+
+    def __init__(self, client: DLQClient, request: ScanRequest) -> None:
+        self._client = client
+        self._request = request
+
+    def __repr__(self) -> str:
+        return f"ScannedRuns({self._request})"
+
+    def __iter__(self) -> Iterator[FailedRun]:
+        from ._ahead import PagesAhead
+
+        workers = self._request.workers
+        scan = self._client._scan(self._request)
+        return _Runs(PagesAhead(self._client, scan, ahead=2 * workers, workers=workers))
 
 
 # Plain iterators, not generators: after an error they go on where they were, where a generator would end as if it had
@@ -360,7 +434,7 @@ class _Pages(Iterator[Page]):
 
 
 class _Runs(Iterator[FailedRun]):
-    def __init__(self, pages: _Pages) -> None:
+    def __init__(self, pages: Iterator[Page]) -> None:
         self._pages = pages
         self._runs: Iterator[FailedRun] = iter(())
 
@@ -375,8 +449,10 @@ class AsyncDLQClient(_Client[httpx.AsyncBaseTransport]):
     """`DLQClient` for asyncio and trio. Tasks of one event loop may share it; close it, or use `async with`."""
 
     _transport: httpx.AsyncBaseTransport
+    _crews: WeakSet[AsyncCrew[Any]]
 
     def _connect(self, transport: httpx.AsyncBaseTransport | None, retry: Retry | EllipsisType | None) -> None:
+        self._crews = WeakSet()
         if transport is None:
             transport = self._network_transport(httpx.AsyncHTTPTransport)
         _check_colour(transport, httpx.AsyncBaseTransport)
@@ -392,6 +468,8 @@ class AsyncDLQClient(_Client[httpx.AsyncBaseTransport]):
 
     async def aclose(self) -> None:
         """Close the connections. Any further call raises `ClientClosedError`; closing again does nothing."""
+        for crew in list(self._crews):
+            await crew.halt()
         await self._transport.aclose()
 
     def list(
@@ -400,10 +478,25 @@ class AsyncDLQClient(_Client[httpx.AsyncBaseTransport]):
         cursor: str | None = None,
         page_size: int = MAX_PAGE_SIZE,
         limit: int | None = None,
+        prefetch: bool = False,
         **filters: Unpack[RunFilters],
     ) -> AsyncFailedRuns:
         """As `DLQClient.list`, for `async for`."""
-        return AsyncFailedRuns(self, Listing.parse(filters, cursor=cursor, page_size=page_size, limit=limit))
+        return AsyncFailedRuns(self, Listing.parse(filters, cursor, page_size, limit, prefetch))
+
+    def scan(
+        self,
+        from_date: Moment | None = None,
+        to_date: Moment | None = None,
+        *,
+        workers: int = 8,
+        **filters: Unpack[ScanFilters],
+    ) -> AsyncScannedRuns:
+        """As `DLQClient.scan`, for `async for`, by tasks; leaving the loop cuts off requests under way."""
+        from ._scan import ScanRequest
+
+        request = ScanRequest.parse({**filters, "from_date": from_date, "to_date": to_date}, workers)
+        return AsyncScannedRuns(self, request)
 
     async def count(self, **filters: Unpack[RunFilters]) -> int:
         """As `DLQClient.count`."""
@@ -539,8 +632,30 @@ class AsyncFailedRuns:
         """As `FailedRuns.first`."""
         return await anext(aiter(AsyncFailedRuns(self._client, self._listing.first())), None)
 
-    def _pages(self, *, exact_cursors: bool) -> _AsyncPages:
-        return _AsyncPages(self._client, PageWalk(self._listing, exact_cursors=exact_cursors))
+    def _pages(self, *, exact_cursors: bool) -> AsyncIterator[Page]:
+        walk = PageWalk(self._listing, exact_cursors=exact_cursors)
+        if not self._listing.prefetch:
+            return _AsyncPages(self._client, walk)
+        from ._ahead import AsyncPagesAhead, OneWalk
+
+        return AsyncPagesAhead(self._client, OneWalk(walk), ahead=1)
+
+
+class AsyncScannedRuns:
+    """As `ScannedRuns`, for `async for`."""
+
+    def __init__(self, client: AsyncDLQClient, request: ScanRequest) -> None:
+        self._client = client
+        self._request = request
+
+    def __repr__(self) -> str:
+        return f"AsyncScannedRuns({self._request})"
+
+    def __aiter__(self) -> AsyncIterator[FailedRun]:
+        from ._ahead import AsyncPagesAhead
+
+        scan = self._client._scan(self._request)
+        return _AsyncRuns(AsyncPagesAhead(self._client, scan, ahead=2 * self._request.workers))
 
 
 class _AsyncPages(AsyncIterator[Page]):

@@ -17,8 +17,8 @@ from ._run import EPOCH, FailureFunctionState
 Moment = datetime | int | str
 
 
-class RunFilters(TypedDict, total=False):
-    """What selects failed runs. Several values of one filter are OR, several filters are AND. None means not given."""
+class ScanFilters(TypedDict, total=False):
+    """The filters but for the dates, which `scan` takes by themselves."""
 
     label: str | Iterable[str] | None
     workflow_url: str | Iterable[str] | None
@@ -27,9 +27,14 @@ class RunFilters(TypedDict, total=False):
     failure_function_state: FailureFunctionState | str | Iterable[FailureFunctionState | str] | None
     caller_ip: str | Iterable[str] | None
     flow_control_key: str | Iterable[str] | None
+    response_status: int | Iterable[int] | None
+
+
+class RunFilters(ScanFilters, total=False):
+    """What selects failed runs. Several values of one filter are OR, several filters are AND. None means not given."""
+
     from_date: Moment | None
     to_date: Moment | None
-    response_status: int | Iterable[int] | None
 
 
 # Servers commonly take request lines of 8 kB.

@@ -58,22 +58,30 @@ class Listing(Struct, frozen=True):
     cursor: str | None = None
     page_size: int = MAX_PAGE_SIZE
     limit: int | None = None
+    prefetch: bool = False
 
     @classmethod
     def parse(
-        cls, filters: RunFilters, *, cursor: str | None = None, page_size: int = MAX_PAGE_SIZE, limit: int | None = None
+        cls,
+        filters: RunFilters,
+        cursor: str | None = None,
+        page_size: int = MAX_PAGE_SIZE,
+        limit: int | None = None,
+        prefetch: bool = False,
     ) -> Listing:
-        _check_whole_number("page_size", page_size)
+        check_whole_number("page_size", page_size)
         if not 1 <= page_size <= MAX_PAGE_SIZE:
             raise ValueError(f"page_size is {page_size}; the service takes 1 to {MAX_PAGE_SIZE}")
         if limit is not None:
-            _check_whole_number("limit", limit)
+            check_whole_number("limit", limit)
             if limit < 0:
                 raise ValueError(f"limit is {limit}; it must not be negative (None lists all)")
-        return cls(Filters.parse(filters), checked_cursor(cursor), page_size, limit)
+        if not isinstance(prefetch, bool):
+            raise TypeError(f"prefetch takes True or False, not {type(prefetch).__name__}")
+        return cls(Filters.parse(filters), checked_cursor(cursor), page_size, limit, prefetch)
 
     def first(self) -> Listing:
-        return replace(self, limit=1 if self.limit is None else min(1, self.limit))
+        return replace(self, limit=1 if self.limit is None else min(1, self.limit), prefetch=False)
 
 
 class PageWalk:
@@ -82,9 +90,10 @@ class PageWalk:
     After an error it can be asked again, and goes on with the same page.
     """
 
-    def __init__(self, listing: Listing, *, exact_cursors: bool) -> None:
+    def __init__(self, listing: Listing, *, exact_cursors: bool, waits_for_limits: bool = True) -> None:
         self._listing = listing
         self._exact_cursors = exact_cursors
+        self._waits_for_limits = waits_for_limits
         self._left = listing.limit
         self._cursor = listing.cursor
         self._cursors_seen = {listing.cursor}
@@ -124,7 +133,7 @@ class PageWalk:
         arguments = {**self._listing.filters.query, "count": count}
         if self._cursor is not None:
             arguments["cursor"] = self._cursor
-        answer = yield Call(list_request(arguments), repeatable=True)
+        answer = yield Call(list_request(arguments), repeatable=True, waits_for_limits=self._waits_for_limits)
         raise_unless_success(answer)
         return _read_runs(answer)
 
@@ -133,7 +142,7 @@ class PageWalk:
         statuses = self._listing.filters.response_status
         found = 0
         for number, run in enumerate(runs, start=1):
-            found += _has_status(run, statuses)
+            found += has_status(run, statuses)
             if found == self._left:
                 return number if number < len(runs) else None
         return None
@@ -144,7 +153,7 @@ class PageWalk:
         self._going_in_circles = self._cursor in self._cursors_seen
         self._cursors_seen.add(self._cursor)
         if self._listing.filters.response_status:
-            runs = [run for run in runs if _has_status(run, self._listing.filters.response_status)]
+            runs = [run for run in runs if has_status(run, self._listing.filters.response_status)]
         if self._left is not None:
             runs = runs[: self._left]
             self._left -= len(runs)
@@ -240,13 +249,13 @@ def read_cursor(payload: dict[str, Any]) -> str | None:
     return cursor or None
 
 
-def _has_status(run: FailedRun, statuses: frozenset[int]) -> bool:
+def has_status(run: FailedRun, statuses: frozenset[int]) -> bool:
     try:
         return run.response_status in statuses
     except InvalidResponseError:
         return False
 
 
-def _check_whole_number(name: str, value: object) -> None:
+def check_whole_number(name: str, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} takes an int, not {type(value).__name__}")

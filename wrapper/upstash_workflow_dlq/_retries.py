@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from time import monotonic, sleep
 from typing import Any
 
@@ -11,7 +12,7 @@ from httpx_retries import Retry, RetryTransport
 
 from ._ratelimits import RateLimit, retry_after
 from ._transport import logger, may_be_cut_short
-from .errors import ConfigurationError
+from .errors import ConfigurationError, RateLimitError
 
 Edge = httpx.BaseTransport | httpx.AsyncBaseTransport
 
@@ -37,11 +38,12 @@ class Tries(Retry):
     # A connection that was never made carried nothing; a 429 says that the service did not begin.
     NOTHING_DONE = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
-    def __init__(self, rules: Retry, *, repeatable: bool, started: float, wait: float = 0.0) -> None:
+    def __init__(self, rules: Retry, call: Mapping[str, Any], *, started: float, wait: float = 0.0) -> None:
         # The loop asks validate_response about each answer that is_retryable_status_code lets pass: here, all of them.
         super().__init__(rules.total, attempts_made=rules.attempts_made, validate_response=self._inspect)
         self._rules = rules
-        self._repeatable = repeatable
+        self._call = call
+        self._repeatable: bool = call["repeatable"]
         self._started = started
         self._wait = wait
         self._next: Tries | None = None
@@ -69,7 +71,7 @@ class Tries(Retry):
         return self._next is None and (self._rules.is_exhausted() or self._time_left() <= 0)
 
     def sleep(self, response: httpx.Response | Exception) -> None:
-        sleep(self._wait)
+        self._call.get("pause", sleep)(self._wait)
 
     async def asleep(self, response: httpx.Response | Exception) -> None:
         import anyio
@@ -79,6 +81,8 @@ class Tries(Retry):
     def _inspect(self, response: httpx.Response) -> None:
         status = response.status_code
         limited = status == httpx.codes.TOO_MANY_REQUESTS
+        if limited and not self._call.get("waits_for_limits", True):
+            return
         if (self._repeatable or limited) and self._rules.is_retryable_status_code(status):
             # Other answers may carry the limits as well, and fail for another reason.
             asked = RateLimit.from_headers(response.headers).retry_after if limited else retry_after(response.headers)
@@ -92,15 +96,55 @@ class Tries(Retry):
 
     def _plan(self, failure: str, asked: float | None = None) -> bool:
         rules = self._rules.increment()
-        wait = asked or max(0.0, rules.backoff_strategy())
-        if wait > self._rules.max_backoff_wait or wait > self._time_left():
+        wait = _wait(rules, asked, self._started)
+        if wait is None:
             return False
         logger.info("try %d of %d: %s; next in %.1f s", self.attempts_made + 1, self.total + 1, failure, wait)
-        self._next = Tries(rules, repeatable=self._repeatable, started=self._started, wait=wait)
+        self._next = Tries(rules, self._call, started=self._started, wait=wait)
         return True
 
     def _time_left(self) -> float:
-        return (self._rules.total_timeout or DEFAULT_TOTAL_TIMEOUT) - (monotonic() - self._started)
+        return _time_left(self._rules, self._started)
+
+
+def _time_left(rules: Retry, started: float) -> float:
+    return (rules.total_timeout or DEFAULT_TOTAL_TIMEOUT) - (monotonic() - started)
+
+
+def _wait(rules: Retry, asked: float | None, started: float) -> float | None:
+    """Seconds until the next try; None where that would be too late."""
+    wait = asked or max(0.0, rules.backoff_strategy())
+    return None if wait > rules.max_backoff_wait or wait > _time_left(rules, started) else wait
+
+
+class Patience:
+    """How long the workers of a scan wait, together, for a rate limit to lift.
+
+    By the rules for the tries of one call, but with as many tries as fit into `total_timeout`, counted from when the
+    scan last came forward: with many workers, most tries fail because of the others.
+    """
+
+    # Even where the rules know no wait: nobody is to be asked as often as can be for a minute.
+    LEAST = 0.1
+
+    def __init__(self, rules: Retry) -> None:
+        self._rules = self._step = rules
+        self._since: float | None = None
+
+    def wait_after(self, error: RateLimitError) -> float | None:
+        """Seconds; None where it lifts too late, or the rules do not wait for limits."""
+        if not self._rules.is_retryable_status_code(httpx.codes.TOO_MANY_REQUESTS):
+            return None
+        self._since = monotonic() if self._since is None else self._since
+        self._step = self._step.copy_with(total=self._step.total + 1).increment()
+        asked = error.retry_after if self._rules.respect_retry_after_header else None
+        wait = _wait(self._step, asked, self._since)
+        if wait is not None:
+            logger.info("rate limit: all workers go on in %.1f s", wait)
+        return None if wait is None else max(wait, self.LEAST)
+
+    def progress(self) -> None:
+        self._step, self._since = self._rules, None
 
 
 class _TryAgain(Exception):
@@ -124,9 +168,9 @@ class SafeRetryTransport(RetryTransport):
 
     def _begin(self, request: httpx.Request) -> None:
         repeatable = request.extensions.get("repeatable", request.method == "GET")
-        repeatable = repeatable and self.retry.is_retryable_method(request.method)
+        call = {**request.extensions, "repeatable": repeatable and self.retry.is_retryable_method(request.method)}
         started = monotonic() if self._started is None else self._started
-        request.extensions["retry"] = Tries(self.retry, repeatable=repeatable, started=started)
+        request.extensions["retry"] = Tries(self.retry, call, started=started)
 
 
 class _Begun(httpx.BaseTransport, httpx.AsyncBaseTransport):

@@ -134,18 +134,20 @@ class FirstTries(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         started = monotonic()
         try:
-            outcome = self._edge.handle_request(request)
+            response: httpx.Response = self._edge.handle_request(request)
         except Exception as error:
-            outcome = error
-        return outcome if _is_final(outcome) else self._retries(outcome, started).handle_request(request)
+            return self._retries(error, started).handle_request(request)
+        return response if _is_final(response, request) else self._retries(response, started).handle_request(request)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         started = monotonic()
         try:
-            outcome = await self._edge.handle_async_request(request)
+            response: httpx.Response = await self._edge.handle_async_request(request)
         except Exception as error:
-            outcome = error
-        return outcome if _is_final(outcome) else await self._retries(outcome, started).handle_async_request(request)
+            return await self._retries(error, started).handle_async_request(request)
+        if _is_final(response, request):
+            return response
+        return await self._retries(response, started).handle_async_request(request)
 
     def _retries(self, outcome: httpx.Response | Exception, started: float) -> SafeRetryTransport:
         from ._retries import after_first_try
@@ -159,8 +161,10 @@ class FirstTries(httpx.BaseTransport, httpx.AsyncBaseTransport):
         await self._edge.aclose()
 
 
-def _is_final(outcome: httpx.Response | Exception) -> bool:
-    return isinstance(outcome, httpx.Response) and outcome.is_success and not may_be_cut_short(outcome)
+def _is_final(response: httpx.Response, request: httpx.Request) -> bool:
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        return not request.extensions.get("waits_for_limits", True)
+    return response.is_success and not may_be_cut_short(response)
 
 
 def may_be_cut_short(response: httpx.Response) -> bool:

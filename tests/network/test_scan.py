@@ -1,0 +1,402 @@
+"""`scan` over real connections, in both colours: exact, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from itertools import pairwise
+from typing import Any, Literal
+
+import anyio
+import httpx
+import pytest
+from conftest import TOKEN, Connect
+from upstash_workflow_dlq import (
+    AsyncDLQClient,
+    ClientClosedError,
+    DLQClient,
+    RateLimitError,
+    Retry,
+    ServerError,
+    TransportError,
+)
+from upstash_workflow_dlq.emulator import Emulator, faults
+
+DAY = 86_400_000
+START = 1_790_000_000_000
+END = START + 7 * DAY
+DateField = Literal["dlqId", "createdAt", "workflowCreatedAt"]
+
+
+def runs_at(moments: list[int], seed: int = 0) -> list[dict[str, Any]]:
+    """Runs that entered the queue at these moments; their messages and runs are from before, by different spans."""
+    rng = random.Random(seed)
+    made = []
+    for number, moment in enumerate(moments):
+        created = moment - rng.randrange(60_000)
+        began = created - rng.randrange(DAY)
+        made.append({"dlqId": f"{moment}-{number}", "createdAt": created, "workflowCreatedAt": began, "labels": ["a"]})
+    return made
+
+
+def uniform(count: int) -> list[int]:
+    return [START + (END - START) * number // count for number in range(count)]
+
+
+def bursty(count: int) -> list[int]:
+    rng = random.Random(1)
+    burst = START + DAY
+    moments = [burst + rng.randrange((END - START) // 20) for _ in range(count * 4 // 5)]
+    return moments + [START + rng.randrange(END - START) for _ in range(count // 5)]
+
+
+SHAPES = {
+    "uniform": uniform(1200),
+    "bursty": bursty(1500),
+    "a single millisecond": [START] * 700,
+    "two milliseconds side by side": [START] * 350 + [START + 1] * 350,
+    "few": uniform(7),
+    "one": [START],
+    "empty": [],
+}
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator(token=TOKEN) as emulator:
+        yield emulator
+
+
+def ids(runs: Any) -> list[str]:
+    return [run.dlq_id for run in runs]
+
+
+def query_of(request: Any) -> httpx.QueryParams:
+    return httpx.QueryParams(request.query)
+
+
+def expected(emulator: Emulator) -> list[str]:
+    return sorted(run["dlqId"] for run in emulator.runs)
+
+
+@pytest.mark.parametrize("date_field", ["dlqId", "createdAt", "workflowCreatedAt"])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_each_run_comes_exactly_once_whichever_moment_the_dates_mean(
+    emulator: Emulator, connect: Connect, shape: str, date_field: DateField
+) -> None:
+    emulator.settings.date_field = date_field
+    emulator.add(*runs_at(SHAPES[shape]))
+    client = connect(base_url=emulator.url)
+    assert sorted(ids(client.scan())) == expected(emulator)
+    assert sorted(ids(client.scan(START - 2 * DAY, END))) == expected(emulator)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 64])
+def test_any_number_of_workers_reads_the_same(emulator: Emulator, connect: Connect, workers: int) -> None:
+    emulator.add(*runs_at(bursty(1500)))
+    assert sorted(ids(connect(base_url=emulator.url).scan(workers=workers))) == expected(emulator)
+
+
+@pytest.mark.parametrize("date_field", ["dlqId", "createdAt", "workflowCreatedAt"])
+def test_dates_and_filters_select_as_in_a_list(emulator: Emulator, connect: Connect, date_field: DateField) -> None:
+    emulator.settings.date_field = date_field
+    for number, payload in enumerate(runs_at(uniform(1500))):
+        status = {"responseStatus": 500 + number % 3} if number % 5 else {"responseStatus": "broken"}
+        emulator.add({**payload, "label": "odd" if number % 2 else "even", **status})
+    client = connect(base_url=emulator.url)
+    filters: dict[str, Any] = {"label": "odd", "response_status": [500, 502]}
+    for dates in [(START + DAY, START + 3 * DAY), (START + DAY, None), (None, START + 3 * DAY), (START, START)]:
+        listed = ids(client.list(from_date=dates[0], to_date=dates[1], **filters))
+        assert sorted(ids(client.scan(*dates, **filters))) == sorted(listed)
+
+
+def test_windows_are_disjoint_and_cover_all_of_time(emulator: Emulator, connect: Connect) -> None:
+    emulator.add(*runs_at(uniform(300)))
+    now = time.time() * 1000
+    list(connect(base_url=emulator.url).scan(workers=8))
+    firsts = [query for request in emulator.requests if "cursor" not in (query := query_of(request))]
+    windows = sorted((int(query["fromDate"]), int(query.get("toDate", 2**63))) for query in firsts[:8])
+    assert windows[0][0] <= now - 92 * DAY, "the longest retention is three months"
+    assert windows[-1][1] == 2**63, "clocks differ: the newest have no end"
+    for (_, end), (start, _) in pairwise(windows):
+        assert start == end + 1
+
+
+def test_no_cursor_is_sent_with_other_dates_than_it_came_with(emulator: Emulator, connect: Connect) -> None:
+    emulator.add(*runs_at(bursty(3000)))
+    list(connect(base_url=emulator.url).scan(START, END))
+    walks: dict[tuple[str, str], list[str]] = {}
+    for request in emulator.requests:
+        query = query_of(request)
+        walks.setdefault((query["fromDate"], query.get("toDate", "")), []).append(query.get("cursor", ""))
+    assert all(cursors[0] == "" for cursors in walks.values())
+    assert len(walks) > 8, "something was split"
+
+
+def test_what_is_split_costs_a_bounded_number_of_requests(emulator: Emulator, connect: Connect) -> None:
+    for shape in ("bursty", "a single millisecond", "uniform"):
+        emulator.add(*({**run, "dlqId": run["dlqId"] + f"-{shape}"} for run in runs_at(SHAPES[shape])))
+    pages = len(emulator.runs) / 100
+    list(connect(base_url=emulator.url).scan(workers=8))
+    assert len(emulator.requests) < pages * 1.25 + 60
+
+
+def test_it_goes_on_through_resets_limits_and_bodies_cut_short(emulator: Emulator, connect: Connect) -> None:
+    emulator.add(*runs_at(bursty(2000)))
+    client = connect(base_url=emulator.url, retry=Retry(total=8, backoff_factor=0.001, total_timeout=60))
+    emulator.settings.fault_shares = {
+        faults.reset(): 0.05,
+        faults.truncated(): 0.05,
+        faults.status(503): 0.05,
+        faults.too_many_requests(): 0.1,
+    }
+    assert sorted(ids(client.scan(START, END))) == expected(emulator)
+
+
+def test_a_rate_limit_slows_all_workers_down_together(emulator: Emulator, connect: Connect) -> None:
+    emulator.add(*runs_at(uniform(1000)))
+    emulator.settings.latency = 0.02
+    emulator.fail(faults.too_many_requests(retry_after=2), after=12)
+    client = connect(base_url=emulator.url)
+    with ThreadPoolExecutor() as pool:
+        scanned = pool.submit(lambda: ids(client.scan(START, END, workers=8)))
+        while len(emulator.requests) < 13:
+            time.sleep(0.01)
+        time.sleep(0.5)
+        sent = len(emulator.requests)
+        time.sleep(0.5)
+        assert len(emulator.requests) == sent, "nobody sends anything while the limit holds"
+        assert sorted(scanned.result()) == expected(emulator)
+
+
+@pytest.mark.parametrize("retry", [None, Retry(status_forcelist=[503])], ids=["off", "not for limits"])
+def test_with_no_retries_a_rate_limit_is_raised(emulator: Emulator, connect: Connect, retry: Retry | None) -> None:
+    emulator.add(*runs_at(uniform(1000)))
+    emulator.fail(faults.too_many_requests(retry_after=1), after=3)
+    client = connect(base_url=emulator.url, retry=retry)
+    with pytest.raises(RateLimitError):
+        list(client.scan(START, END))
+
+
+def test_a_limit_that_lifts_too_late_is_raised_at_once(emulator: Emulator, connect: Connect) -> None:
+    emulator.add(*runs_at(uniform(1000)))
+    emulator.fail(faults.daily_limit(reset_in=3600), after=4, times=8)
+    before = time.monotonic()
+    with pytest.raises(RateLimitError, match="No requests are left"):
+        list(connect(base_url=emulator.url).scan(START, END))
+    assert time.monotonic() - before < 20
+
+
+def test_after_an_error_it_goes_on_and_nothing_is_lost_or_comes_twice(emulator: Emulator, connect: Connect) -> None:
+    emulator.add(*runs_at(bursty(2500)))
+    emulator.fail(faults.status(500), after=12, times=2)
+    runs = iter(connect(base_url=emulator.url).scan(START, END))
+    seen: list[str | None] = []
+    errors = 0
+    while True:
+        try:
+            seen.append(next(runs).dlq_id)
+        except ServerError:
+            errors += 1
+            assert background_threads() == []
+        except StopIteration:
+            break
+    assert errors in {1, 2}
+    assert Counter(seen) == Counter(expected(emulator))
+
+
+def test_runs_that_are_there_throughout_come_exactly_once(emulator: Emulator, connect: Connect) -> None:
+    stay = runs_at(bursty(1600))
+    go = [{**run, "dlqId": run["dlqId"] + "-go"} for run in runs_at(bursty(400), seed=2)]
+    emulator.add(*stay, *go)
+    emulator.settings.latency = 0.002
+    client = connect(base_url=emulator.url)
+    with DLQClient(TOKEN, base_url=emulator.url) as other:
+        seen: list[str | None] = []
+        new = iter(runs_at([moment + 1 for moment in bursty(400)], seed=3))
+        for number, run in enumerate(client.scan()):
+            seen.append(run.dlq_id)
+            if number % 20 == 0 and go:
+                other.delete(go.pop()["dlqId"])
+                fresh = next(new)
+                emulator.add({**fresh, "dlqId": fresh["dlqId"] + "-new"})
+    staying = {run["dlqId"] for run in stay}
+    assert Counter(id for id in seen if id in staying) == Counter(staying)
+    assert len(seen) == len(set(seen))
+
+
+def background_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("upstash-workflow-dlq-ahead")]
+
+
+@pytest.mark.parametrize("arguments", [{"prefetch": True}, {}], ids=["list", "scan"])
+def test_leaving_the_loop_stops_the_threads(emulator: Emulator, arguments: dict[str, Any]) -> None:
+    emulator.add(*runs_at(uniform(2000)))
+    emulator.settings.latency = 0.01
+    with DLQClient(TOKEN, base_url=emulator.url) as client:
+        for _ in client.list(**arguments) if arguments else client.scan():
+            assert background_threads()
+            break
+        assert background_threads() == []
+        sent = len(emulator.requests)
+        time.sleep(0.05)
+        assert len(emulator.requests) == sent
+        with suppress(KeyError):
+            for _ in client.list(**arguments) if arguments else client.scan():
+                raise KeyError
+        assert background_threads() == []
+
+
+@pytest.mark.parametrize("library", ["asyncio", "trio"])
+@pytest.mark.parametrize("arguments", [{"prefetch": True}, {}], ids=["list", "scan"])
+def test_leaving_the_loop_stops_the_tasks(emulator: Emulator, library: str, arguments: dict[str, Any]) -> None:
+    emulator.add(*runs_at(uniform(2000)))
+    emulator.settings.latency = 0.05
+
+    async def leave() -> None:
+        async with AsyncDLQClient(TOKEN, base_url=emulator.url) as client:
+            async for _ in client.list(**arguments) if arguments else client.scan():
+                break
+            await anyio.sleep(0.02)
+            assert background_tasks() == []
+            sent = len(emulator.requests)
+            await anyio.sleep(0.1)
+            assert len(emulator.requests) == sent
+            with anyio.move_on_after(0.01):
+                async for _ in client.list(**arguments) if arguments else client.scan():
+                    await anyio.sleep(0.001)
+            async for _ in client.list(**arguments) if arguments else client.scan():
+                break  # and closed at once
+
+    anyio.run(leave, backend=library)
+
+
+def background_tasks() -> list[str]:
+    """Names of our tasks on the running event loop."""
+    import asyncio
+
+    import sniffio
+    import trio
+
+    if sniffio.current_async_library() == "asyncio":
+        names = [task.get_name() for task in asyncio.all_tasks()]
+    else:
+        root = trio.lowlevel.current_root_task()
+        assert root is not None
+        names = [task.name for nursery in root.child_nurseries for task in nursery.child_tasks]
+    return [name for name in names if "upstash-workflow-dlq" in name]
+
+
+def test_a_slow_consumer_holds_the_workers_back(emulator: Emulator, connect: Connect) -> None:
+    emulator.add(*runs_at(uniform(5000)))
+    runs = iter(connect(base_url=emulator.url).scan(START, END, workers=4))
+    next(runs)
+    time.sleep(0.5)
+    assert len(emulator.requests) <= 1 + 2 * 4, "two pages a worker, and the one that is looked at"
+    assert len([next(runs) for _ in range(4999)]) == 4999
+
+
+def test_a_client_that_is_closed_stops_its_scans(emulator: Emulator, connect: Connect) -> None:
+    emulator.add(*runs_at(uniform(3000)))
+    client = connect(base_url=emulator.url)
+    runs = iter(client.scan(START, END))
+    next(runs)
+    client.close()
+    assert background_threads() == []
+    with pytest.raises(ClientClosedError):
+        list(runs)
+
+
+def test_a_wait_for_a_limit_does_not_keep_whoever_leaves(emulator: Emulator, connect: Connect) -> None:
+    emulator.add(*runs_at(uniform(1000)))
+    emulator.fail(faults.too_many_requests(retry_after=30), after=2, times=50)
+    runs = iter(connect(base_url=emulator.url).scan(START, END, workers=4))
+    next(runs)
+    time.sleep(0.2)
+    before = time.monotonic()
+    del runs
+    assert background_threads() == []
+    assert time.monotonic() - before < 10
+
+
+def test_a_wait_between_tries_does_not_keep_whoever_leaves(emulator: Emulator) -> None:
+    emulator.add(*runs_at(uniform(1000)))
+    emulator.fail(faults.status(503, headers=(("Retry-After", "30"),)), after=2, times=50)
+    with DLQClient(TOKEN, base_url=emulator.url) as client:
+        before = time.monotonic()
+        for _ in client.scan(START, END, workers=4):
+            time.sleep(0.2)
+            break
+        assert background_threads() == []
+        assert time.monotonic() - before < 10
+
+
+def test_an_iterator_serves_one_reader_at_a_time(emulator: Emulator) -> None:
+    emulator.add(*runs_at(uniform(1000)))
+    emulator.settings.latency = 0.2
+    with DLQClient(TOKEN, base_url=emulator.url) as client:
+        runs = iter(client.scan(START, END))
+        first = threading.Thread(target=next, args=[runs])
+        first.start()
+        time.sleep(0.05)
+        with pytest.raises(RuntimeError, match="another thread or task"):
+            next(runs)
+        first.join()
+
+
+def test_a_scan_is_iterated_anew_each_time(emulator: Emulator, connect: Connect) -> None:
+    emulator.add(*runs_at(uniform(500)))
+    runs = connect(base_url=emulator.url).scan(START, END)
+    assert emulator.requests == []
+    assert sorted(ids(runs)) == sorted(ids(runs)) == expected(emulator)
+
+
+def test_nothing_listens(connect: Connect) -> None:
+    client = connect(base_url="http://127.0.0.1:9", retry=None)
+    with pytest.raises(TransportError):
+        list(client.scan())
+
+
+def test_scanned_runs_can_be_acted_on(emulator: Emulator, connect: Connect) -> None:
+    emulator.add(*runs_at(uniform(250)))
+    client = connect(base_url=emulator.url)
+    client.delete_many(dlq_ids=list(client.scan(START, END)))
+    assert emulator.runs == []
+
+
+def test_prefetch_reads_the_same_and_one_page_ahead(emulator: Emulator, connect: Connect) -> None:
+    emulator.add(*runs_at(uniform(1000)))
+    runs = iter(connect(base_url=emulator.url).list(prefetch=True))
+    seen = [next(runs).dlq_id]
+    time.sleep(0.3)
+    assert len(emulator.requests) == 2
+    seen += ids(runs)
+    assert seen == [run["dlqId"] for run in emulator.runs]
+
+
+def test_prefetch_keeps_to_limits_cursors_and_pages(emulator: Emulator, connect: Connect) -> None:
+    emulator.add(*runs_at(uniform(600)))
+    client = connect(base_url=emulator.url)
+    choices: list[dict[str, Any]] = [{"limit": 250}, {"page_size": 30, "limit": 90}, {"limit": 0}, {"page_size": 100}]
+    for options in choices:
+        assert list(client.list(prefetch=True, **options).pages()) == list(client.list(**options).pages())
+    sent = len(emulator.requests)
+    first = client.list(prefetch=True).first()
+    assert first is not None
+    assert first.dlq_id == emulator.runs[0]["dlqId"]
+    assert len(emulator.requests) == sent + 1
+
+
+def test_prefetch_raises_errors_in_their_place_and_goes_on(emulator: Emulator, connect: Connect) -> None:
+    emulator.add(*runs_at(uniform(500)))
+    emulator.fail(faults.status(500), after=2)
+    runs = iter(connect(base_url=emulator.url).list(prefetch=True))
+    seen = [next(runs).dlq_id for _ in range(200)]
+    with pytest.raises(ServerError):
+        next(runs)
+    assert seen + ids(runs) == [run["dlqId"] for run in emulator.runs]
