@@ -270,12 +270,15 @@ class AsyncCrew(Generic[P]):
         self._plan = plan
         self._cancels: set[Callable[[], object]] = set()
         self._news: anyio.Event | None = None
+        self._spawn: Spawn
         self._is_halting = False
         self._is_closed = False
 
     async def next_page(self) -> Page | None:
         if self._is_closed:
             return None
+        # Asked here, since asyncio's callbacks, where further tasks begin, cannot tell.
+        self._spawn = _spawn_on_trio if sniffio.current_async_library() == "trio" else _spawn_on_asyncio
         self._plan.claim()
         try:
             self._begin()
@@ -342,30 +345,16 @@ class AsyncCrew(Generic[P]):
                 self._news.set()
                 self._news = None
 
-        cancel = _spawn(read, ended)
+        cancel = self._spawn(read, ended)
         self._cancels.add(cancel)
 
 
-def _spawn(read: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> Callable[[], object]:
-    """Run it in the background, `ended` at its end. Returns what cancels it, from any thread.
+# What runs `read` in the background, `ended` at its end; returns what cancels it, from any thread. A nursery would tie
+# it to a block of the caller's, and what iterates has none.
+Spawn = Callable[[Callable[[], Coroutine[Any, Any, None]], Callable[[], None]], Callable[[], object]]
 
-    A nursery would tie it to a block of the caller's, and what iterates has none. So on trio it is a system task, which
-    must not fail: `read` keeps its errors to itself.
-    """
-    if sniffio.current_async_library() == "trio":
-        import trio
 
-        scope = trio.CancelScope()
-
-        async def run() -> None:
-            try:
-                with scope:
-                    await read()
-            finally:
-                ended()
-
-        trio.lowlevel.spawn_system_task(run, name=THREAD_NAME, context=contextvars.copy_context())
-        return partial(trio.lowlevel.current_trio_token().run_sync_soon, scope.cancel)
+def _spawn_on_asyncio(read: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> Callable[[], object]:
     import asyncio
 
     loop = asyncio.get_running_loop()
@@ -373,3 +362,20 @@ def _spawn(read: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], No
     # Not in a `finally` of its own: a task that is cancelled before it begins never gets there.
     task.add_done_callback(lambda task: ended())
     return partial(loop.call_soon_threadsafe, task.cancel)
+
+
+def _spawn_on_trio(read: Callable[[], Coroutine[Any, Any, None]], ended: Callable[[], None]) -> Callable[[], object]:
+    import trio
+
+    scope = trio.CancelScope()
+
+    async def run() -> None:
+        try:
+            with scope:
+                await read()
+        finally:
+            ended()
+
+    # A system task must not fail: `read` keeps its errors to itself.
+    trio.lowlevel.spawn_system_task(run, name=THREAD_NAME, context=contextvars.copy_context())
+    return partial(trio.lowlevel.current_trio_token().run_sync_soon, scope.cancel)
