@@ -167,12 +167,32 @@ def interop(session: nox.Session) -> None:
         )
     session.install("-e", ".[emulator]", silent=True)
     with tempfile.TemporaryDirectory() as folder:
-        session.run(
-            *("npm", "install", "--prefix", folder, *JAVASCRIPT_SDK),
-            *("--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"),
-            external=True,
-        )
+        install_sdk(session, folder)
         session.run("python", "tests/interop/run.py", folder)
+
+
+def install_sdk(session: nox.Session, folder: str) -> None:
+    session.run(
+        *("npm", "install", "--prefix", folder, *JAVASCRIPT_SDK),
+        *("--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"),
+        external=True,
+    )
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Where the client stands against its peers: a table, `bench.json`, and docs/workers.svg. Takes four minutes.
+
+    Keep the machine quiet meanwhile. With Node.js and npm, the vendor's JavaScript SDK is a peer too.
+    """
+    # Not editable: compiled when installed, as users have it, and as the peers are.
+    session.install(".", *tools("bench"))
+    arguments = ["--json", "bench.json", "--picture", "docs/workers.svg", *session.posargs]
+    with tempfile.TemporaryDirectory() as folder:
+        if shutil.which("node") and shutil.which("npm"):
+            install_sdk(session, folder)
+            arguments += ["--sdk", folder]
+        session.run("python", "benchmarks/run.py", *arguments)
 
 
 @nox.session

@@ -35,7 +35,10 @@ def sync() -> None:
         for page in dlq.list(label="a", response_status=[500, 502]).pages():
             assert_type(page, Page)
             assert_type(page.cursor, str | None)
-        assert_type(dlq.list().first(), FailedRun | None)
+        for run in dlq.scan(datetime.now(UTC), workers=4, label="a"):
+            assert_type(run, FailedRun)
+        dlq.scan(to_date=5, limit=3)  # type: ignore[call-arg]
+        assert_type(dlq.list(prefetch=True).first(), FailedRun | None)
         assert_type(dlq.get("1"), FailedRun)
         assert_type(dlq.count(failure_function_state=FailureFunctionState.CALLBACK_FAIL), int)
         assert_type(dlq.low_level, AuthenticatedClient)
@@ -57,7 +60,9 @@ def sync() -> None:
 async def asynchronous() -> None:
     async with AsyncDLQClient(region="eu-central-1", auth="query", transport=httpx.AsyncHTTPTransport()) as dlq:
         assert_type(dlq, AsyncDLQClient)
-        async for run in dlq.list(workflow_url="https://my.app"):
+        async for run in dlq.scan("2026-11-22T03:00:00Z", response_status=500):
+            assert_type(run, FailedRun)
+        async for run in dlq.list(workflow_url="https://my.app", prefetch=True):
             assert_type(run, FailedRun)
         async for page in dlq.list().pages():
             assert_type(page, Page)

@@ -11,7 +11,16 @@ import pytest
 import upstash_workflow_dlq
 from fakes import Wire, page
 from openapi import required_fields
-from upstash_workflow_dlq import AsyncDLQClient, AsyncFailedRuns, ClientClosedError, DLQClient, FailedRuns, errors
+from upstash_workflow_dlq import (
+    AsyncDLQClient,
+    AsyncFailedRuns,
+    AsyncScannedRuns,
+    ClientClosedError,
+    DLQClient,
+    FailedRuns,
+    ScannedRuns,
+    errors,
+)
 from upstash_workflow_rest.api.dlq import delete_failed_run, get_failed_run, list_failed_runs
 from upstash_workflow_rest.errors import UnexpectedStatus
 from upstash_workflow_rest.models import Error, FailedRunsPage
@@ -47,7 +56,10 @@ def parameters(method: Any) -> list[tuple[str, Any, Any, Any]]:
     return [(p.name, p.kind, p.default, p.annotation) for p in inspect.signature(method).parameters.values()]
 
 
-@pytest.mark.parametrize(("sync", "asynchronous"), [(DLQClient, AsyncDLQClient), (FailedRuns, AsyncFailedRuns)])
+@pytest.mark.parametrize(
+    ("sync", "asynchronous"),
+    [(DLQClient, AsyncDLQClient), (FailedRuns, AsyncFailedRuns), (ScannedRuns, AsyncScannedRuns)],
+)
 def test_both_colours_have_the_same_methods_with_the_same_parameters(sync: type, asynchronous: type) -> None:
     ours, theirs = public_methods(sync), public_methods(asynchronous)
     assert ours.keys() == theirs.keys()

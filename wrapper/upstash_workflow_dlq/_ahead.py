@@ -212,34 +212,40 @@ class Crew(Generic[P]):
         self._is_closed = True
         self.halt()
 
+    def _next_part(self) -> P | None:
+        return None if self._is_closed or self._stopping.is_set() else self._plan.begin()
+
     def _begin(self) -> None:
-        while not (self._is_closed or self._stopping.is_set()) and (part := self._plan.begin()) is not None:
+        while (part := self._next_part()) is not None:
             if self._pool is None:
                 from concurrent.futures import ThreadPoolExecutor
 
                 self._pool = ThreadPoolExecutor(self._workers, THREAD_NAME)
             self._pool.submit(self._work, part, self._stopping)
 
-    def _work(self, part: P, stopping: threading.Event) -> None:
+    def _work(self, part: P | None, stopping: threading.Event) -> None:
         def pause(seconds: float) -> None:
             if stopping.wait(seconds):
                 raise Stopped
 
-        outcome: Page | BaseException | None
-        try:
-            pause(0)
-            while (wait := self._plan.source.resume_at - monotonic()) > 0:
-                pause(wait)
-            outcome = self._client._run(part.next_page(), pause=pause)
-        except BaseException as error:
-            outcome = error
-        with self._lock:
-            if isinstance(outcome, BaseException):
-                self._plan.failed(part, outcome)
-            else:
-                self._plan.done(part, outcome)
-            self._begin()
-            self._lock.notify_all()
+        while part is not None:
+            outcome: Page | BaseException | None
+            try:
+                pause(0)
+                while (wait := self._plan.source.resume_at - monotonic()) > 0:
+                    pause(wait)
+                outcome = self._client._run(part.next_page(), pause=pause)
+            except BaseException as error:
+                outcome = error
+            with self._lock:
+                if isinstance(outcome, BaseException):
+                    self._plan.failed(part, outcome)
+                else:
+                    self._plan.done(part, outcome)
+                # In this thread, which is awake: the next request leaves without waiting for another to wake up.
+                part = self._next_part()
+                self._begin()
+                self._lock.notify_all()
 
 
 class AsyncPagesAhead(AsyncIterator[Page], Generic[P]):

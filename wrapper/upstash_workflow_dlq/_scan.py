@@ -270,7 +270,7 @@ class Trail:
 
 
 def _equal(start: int, end: int, parts: int) -> list[int]:
-    return [start + (end - start) * part // parts for part in range(1, parts)]
+    return [start + (end + 1 - start) * part // parts for part in range(1, parts)]
 
 
 def _first_cuts(request: ScanRequest) -> list[int]:

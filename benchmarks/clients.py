@@ -1,0 +1,171 @@
+"""Every client lists the queue at a URL and looks at four fields of each run. Each returns how many there were."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+TOKEN = "benchmark-token"  # noqa: S105 - it guards nothing
+
+# Told the count after each run; for what is to be measured while it goes on.
+Look = Callable[[int], object] | None
+
+
+def ours(url: str, limit: int | None = None, look: Look = None) -> int:
+    from upstash_workflow_dlq import DLQClient
+
+    count = 0
+    with DLQClient(TOKEN, base_url=url) as dlq:
+        for run in dlq.list(limit=limit):
+            _ = (run.dlq_id, run.workflow_run_id, run.created_at, run.response_status)
+            count += 1
+            if look is not None:
+                look(count)
+    return count
+
+
+async def _ours_async(url: str) -> int:
+    from upstash_workflow_dlq import AsyncDLQClient
+
+    count = 0
+    async with AsyncDLQClient(TOKEN, base_url=url) as dlq:
+        async for run in dlq.list():
+            _ = (run.dlq_id, run.workflow_run_id, run.created_at, run.response_status)
+            count += 1
+    return count
+
+
+def scan(url: str, *dates: int, workers: int = 8) -> int:
+    from upstash_workflow_dlq import DLQClient
+
+    with DLQClient(TOKEN, base_url=url) as dlq:
+        return len({run.dlq_id for run in dlq.scan(*dates, workers=workers)})
+
+
+async def _scan_async(url: str, *dates: int) -> int:
+    from upstash_workflow_dlq import AsyncDLQClient
+
+    async with AsyncDLQClient(TOKEN, base_url=url) as dlq:
+        return len({run.dlq_id async for run in dlq.scan(*dates)})
+
+
+def qstash(url: str, limit: int | None = None, look: Look = None) -> int:
+    from qstash import QStash
+
+    client = QStash(TOKEN, base_url=url)
+    count, cursor = 0, None
+    while True:
+        page = client.dlq.list(cursor=cursor, count=100)
+        for message in page.messages:
+            # It lacks workflow_run_id.
+            _ = (message.dlq_id, message.message_id, message.created_at, message.response_status)
+            count += 1
+            if look is not None:
+                look(count)
+        cursor = page.cursor
+        if not cursor or count == limit:
+            return count
+
+
+async def _qstash_async(url: str) -> int:
+    from qstash import AsyncQStash
+
+    client = AsyncQStash(TOKEN, base_url=url)
+    count, cursor = 0, None
+    while True:
+        page = await client.dlq.list(cursor=cursor, count=100)
+        for message in page.messages:
+            _ = (message.dlq_id, message.message_id, message.created_at, message.response_status)
+            count += 1
+        cursor = page.cursor
+        if not cursor:
+            return count
+
+
+def generated(url: str, limit: int | None = None, look: Look = None) -> int:
+    from upstash_workflow_rest import AuthenticatedClient
+    from upstash_workflow_rest.api.dlq import list_failed_runs
+    from upstash_workflow_rest.models import FailedRunsPage
+    from upstash_workflow_rest.types import UNSET
+
+    with AuthenticatedClient(url, TOKEN) as client:
+        count = 0
+        cursor: Any = UNSET
+        while True:
+            page = list_failed_runs.sync(client=client, cursor=cursor)
+            assert isinstance(page, FailedRunsPage)  # noqa: S101
+            for message in page.messages or []:
+                _ = (message.dlq_id, message.workflow_run_id, message.created_at, message.response_status)
+                count += 1
+                if look is not None:
+                    look(count)
+            cursor = page.cursor
+            if not cursor or count == limit:
+                return count
+
+
+async def _generated_async(url: str) -> int:
+    from upstash_workflow_rest import AuthenticatedClient
+    from upstash_workflow_rest.api.dlq import list_failed_runs
+    from upstash_workflow_rest.models import FailedRunsPage
+    from upstash_workflow_rest.types import UNSET
+
+    async with AuthenticatedClient(url, TOKEN) as client:
+        count = 0
+        cursor: Any = UNSET
+        while True:
+            page = await list_failed_runs.asyncio(client=client, cursor=cursor)
+            assert isinstance(page, FailedRunsPage)  # noqa: S101
+            for message in page.messages or []:
+                _ = (message.dlq_id, message.workflow_run_id, message.created_at, message.response_status)
+                count += 1
+            cursor = page.cursor
+            if not cursor:
+                return count
+
+
+def transport(url: str) -> int:
+    """Nobody's client: the pages as bytes through httpx's transport, without retries, decoding or runs."""
+    import httpx
+
+    count, cursor = 0, ""
+    with httpx.HTTPTransport() as http:
+        while True:
+            target = f"{url}/v2/workflows/dlq?count=100{cursor}"
+            response = http.handle_request(httpx.Request("GET", target, headers={"Authorization": f"Bearer {TOKEN}"}))
+            content = response.read()
+            count += content.count(b'"dlqId"')
+            _, found, rest = content[-40:].rpartition(b'"cursor":"')
+            if not found:
+                return count
+            cursor = f"&cursor={rest[:-2].decode()}"
+
+
+def ours_async(url: str) -> int:
+    return asyncio.run(_ours_async(url))
+
+
+def scan_async(url: str, *dates: int) -> int:
+    return asyncio.run(_scan_async(url, *dates))
+
+
+def qstash_async(url: str) -> int:
+    return asyncio.run(_qstash_async(url))
+
+
+def generated_async(url: str) -> int:
+    return asyncio.run(_generated_async(url))
+
+
+SYNC: dict[str, Callable[[str], int]] = {
+    "ours": ours,
+    "qstash": qstash,
+    "generated": generated,
+    "transport": transport,
+}
+ASYNC: dict[str, Callable[[str], int]] = {
+    "ours": ours_async,
+    "qstash": qstash_async,
+    "generated": generated_async,
+}

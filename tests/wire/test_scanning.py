@@ -1,0 +1,123 @@
+"""What a scan asks for, and what it makes of odd answers. That it is exact is shown in tests/network."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import httpx
+import pytest
+from conftest import Connect
+from fakes import Wire, page
+from upstash_workflow_dlq import DLQClient, InvalidResponseError, PaginationError, RateLimitError, Retry
+from upstash_workflow_dlq._retries import DEFAULT_RETRY, Patience
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"workers": 0}, ValueError, "workers is 0; 1 to 64"),
+        ({"workers": 65}, ValueError, "workers is 65"),
+        ({"workers": True}, TypeError, "workers takes an int"),
+        ({"workers": "8"}, TypeError, "workers takes an int"),
+        ({"from_date": 2, "to_date": 1}, ValueError, "from_date is after to_date"),
+        ({"from_date": "2026-11-22"}, ValueError, "no time zone"),
+        ({"label": ""}, ValueError, "label is empty"),
+        ({"colour": "red"}, TypeError, "there is no filter 'colour'"),
+        ({"limit": 5}, TypeError, "there is no filter 'limit'"),
+    ],
+)
+def test_bad_arguments_are_refused_before_anything_is_sent(
+    connect: Connect, arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    wire = Wire()
+    with pytest.raises(error, match=message):
+        connect(transport=wire).scan(**arguments)
+    assert wire.sent == []
+
+
+def test_prefetch_is_true_or_false(connect: Connect) -> None:
+    with pytest.raises(TypeError, match="prefetch takes True or False, not int"):
+        connect(transport=Wire()).list(prefetch=1)  # type: ignore[arg-type]
+
+
+def test_one_worker_reads_everything_there_is(connect: Connect) -> None:
+    wire = Wire(page("1", "2", cursor="a"), page("3"))
+    runs = connect(transport=wire).scan(workers=1, label="billing")
+    assert wire.sent == []
+    assert [run.dlq_id for run in runs] == ["1", "2", "3"]
+    assert wire.sent == [
+        "GET /v2/workflows/dlq?count=100&fromDate=0&label=billing",
+        "GET /v2/workflows/dlq?cursor=a&count=100&fromDate=0&label=billing",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dates", "windows"),
+    [
+        ((10, 19), {"fromDate=10&toDate=14", "fromDate=15&toDate=19"}),
+        ((10, 10), {"fromDate=10&toDate=10"}),
+        ((10, 11), {"fromDate=10&toDate=10", "fromDate=11&toDate=11"}),
+        ((4_000_000_000_000, None), {"fromDate=4000000000000"}),
+    ],
+)
+def test_two_workers_share_the_range(connect: Connect, dates: tuple[int, int | None], windows: set[str]) -> None:
+    wire = Wire(page(), forever=True)
+    assert list(connect(transport=wire).scan(*dates, workers=2)) == []
+    assert {sent.partition("count=100&")[2] for sent in wire.sent} == windows
+
+
+def test_runs_without_an_id_come_too(connect: Connect) -> None:
+    messages = [{"workflowRunId": "a"}, {"workflowRunId": "b"}, {"dlqId": 7}]
+    wire = Wire({"messages": messages})
+    assert [run.to_dict() for run in connect(transport=wire).scan(workers=1)] == messages
+
+
+def test_a_cursor_that_repeats_is_an_error_after_its_page(connect: Connect) -> None:
+    wire = Wire(page("1", cursor="a"), page("2", cursor="a"))
+    runs = iter(connect(transport=wire).scan(workers=1))
+    assert [next(runs).dlq_id, next(runs).dlq_id] == ["1", "2"]
+    with pytest.raises(PaginationError, match="'a' a second time"):
+        next(runs)
+
+
+def test_an_iterator_that_was_closed_has_ended() -> None:
+    wire = Wire(page("1", cursor="a"), page("2"), forever=True)
+    with DLQClient("t0ken", transport=wire) as client:
+        for iterable in (client.list(prefetch=True), client.scan(workers=1)):
+            pages = iter(iterable)._pages  # type: ignore[attr-defined]
+            assert next(pages).runs[0].dlq_id
+            pages.close()
+            assert next(pages, None) is None
+    assert [thread.name for thread in threading.enumerate() if "ahead" in thread.name] == []
+
+
+def limited(retry_after: float | None = None) -> RateLimitError:
+    error = RateLimitError("slow down", status_code=429, body=b"", method="GET", url="https://q", request_id=None)
+    error.retry_after = retry_after
+    return error
+
+
+def test_patience_waits_as_asked_or_longer_each_time_until_something_comes(waits: list[float]) -> None:
+    patience = Patience(Retry(total=1, backoff_factor=1.0, backoff_jitter=0.0, total_timeout=60))
+    assert [patience.wait_after(limited(seconds)) for seconds in (3.0, None, None, 0.0)] == [3.0, 4.0, 8.0, 16.0]
+    patience.progress()
+    assert patience.wait_after(limited()) == 2.0
+
+
+def test_patience_ends_where_the_limit_lifts_too_late(waits: list[float]) -> None:
+    assert Patience(DEFAULT_RETRY).wait_after(limited(59.0)) == 59.0
+    assert Patience(DEFAULT_RETRY).wait_after(limited(61.0)) is None
+    patience = Patience(Retry(total_timeout=10))
+    assert patience.wait_after(limited(6.0)) == 6.0
+    waits.append(6.0)
+    assert patience.wait_after(limited(6.0)) is None
+
+
+def test_patience_never_hammers(waits: list[float]) -> None:
+    assert Patience(Retry(backoff_factor=0.0)).wait_after(limited(0.0)) == Patience.LEAST
+
+
+def test_answers_that_are_no_pages_are_raised(connect: Connect) -> None:
+    with pytest.raises(InvalidResponseError):
+        list(connect(transport=Wire(httpx.Response(200, content=b"<html>"), forever=True), retry=None).scan(workers=2))
