@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import pickle
+import subprocess
+import sys
 from typing import Any
 
 import httpx
@@ -34,6 +36,31 @@ def test_all_names_everything_public_and_nothing_else() -> None:
     submodules = {name for name in public if inspect.ismodule(getattr(upstash_workflow_dlq, name))}
     assert public - submodules == set(upstash_workflow_dlq.__all__) - {"__version__"}
     assert submodules <= {"contract", "errors", "emulator"}
+
+
+READ_A_PAGE = """
+import sys
+import upstash_workflow_dlq
+assert "httpx" not in sys.modules, "naming an error takes no HTTP client"
+import httpx
+wire = httpx.MockTransport(lambda request: httpx.Response(200, content=b'{"messages": [{"dlqId": "1"}]}'))
+with upstash_workflow_dlq.DLQClient("t0ken", transport=wire) as dlq:
+    assert [run.dlq_id for run in dlq.list(label="a", from_date=1)] == ["1"]
+unused = {"asyncio", "anyio", "attr", "concurrent.futures", "dateutil", "httpx_retries", "upstash_workflow_rest", "trio"}
+print(*sorted(unused & sys.modules.keys()))
+"""
+
+
+def test_what_a_start_and_a_list_do_not_use_is_not_loaded() -> None:
+    # -I: without this folder and what the environment says, but with what is installed.
+    ran = subprocess.run([sys.executable, "-I", "-c", READ_A_PAGE], check=True, text=True, stdout=subprocess.PIPE)  # noqa: S603
+    assert ran.stdout.split() == []
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="module 'upstash_workflow_dlq' has no attribute 'Client'"):
+        upstash_workflow_dlq.Client  # type: ignore[attr-defined]  # noqa: B018
+    assert set(upstash_workflow_dlq.__all__) <= set(dir(upstash_workflow_dlq))
 
 
 def test_every_error_is_exported_and_stands_in_the_drawn_tree() -> None:

@@ -228,8 +228,8 @@ class Crew(Generic[P]):
             if stopping.wait(seconds):
                 raise Stopped
 
+        outcome: Page | BaseException | None
         while part is not None:
-            outcome: Page | BaseException | None
             try:
                 pause(0)
                 while (wait := self._plan.source.resume_at - monotonic()) > 0:
@@ -242,6 +242,7 @@ class Crew(Generic[P]):
                     self._plan.failed(part, outcome)
                 else:
                     self._plan.done(part, outcome)
+                outcome = None  # or this thread would hold the page until the next one comes
                 # In this thread, which is awake: the next request leaves without waiting for another to wake up.
                 part = self._next_part()
                 self._begin()
@@ -265,7 +266,7 @@ class AsyncPagesAhead(AsyncIterator[Page], Generic[P]):
         await self._crew.aclose()
 
     def __del__(self) -> None:
-        self._crew.cancel()
+        self._crew.abandon()
 
 
 class AsyncCrew(Generic[P]):
@@ -296,17 +297,17 @@ class AsyncCrew(Generic[P]):
         return page
 
     def cancel(self) -> None:
-        self._is_closed = True
         for cancel in list(self._cancels):
-            with suppress(RuntimeError):  # The event loop is gone, and the task with it.
+            try:
                 cancel()
+            except RuntimeError:  # The event loop is gone, and the task with it.
+                self._cancels.discard(cancel)
 
     async def halt(self) -> None:
         """Until the next page is asked for. Cuts off requests under way."""
         self._is_halting = True
         try:
-            for cancel in list(self._cancels):
-                cancel()
+            self.cancel()
             await self._until(lambda: not self._cancels)
         finally:
             self._is_halting = False
@@ -314,6 +315,10 @@ class AsyncCrew(Generic[P]):
     async def aclose(self) -> None:
         self._is_closed = True
         await self.halt()
+
+    def abandon(self) -> None:
+        self._is_closed = True
+        self.cancel()
 
     async def _until(self, happened: Callable[[], bool]) -> None:
         import anyio

@@ -38,6 +38,7 @@ HOUR = 3_600_000
 MAX_PAGES_TWICE = 64
 # From so many pages to go, where they lie is anybody's guess, and the first cuts are close to what was seen.
 FAR = 128
+SEPARATOR = "\0"
 
 
 class ScanRequest(Struct, frozen=True):
@@ -64,7 +65,9 @@ class Scan:
         self._statuses = request.filters.response_status
         self._filters = replace(request.filters, response_status=frozenset())
         self._workers = request.workers
-        self._windows = list(self._parts(request.start or 0, request.end, _first_cuts(request), ()))
+        # Past any retention.
+        start = request.start if request.start is not None else min(0, request.end or 0)
+        self._windows = list(self._parts(start, request.end, _first_cuts(request), ()))
         self._make_patience = patience
         self._patience: Patience | None = None
         self._allowed = float(request.workers)
@@ -154,9 +157,11 @@ class Scan:
         if in_vain > 3 * self._workers + self._requests / 4:
             return
         known = (*window.known, window.delivered())
-        window.is_given_up = True
-        self._windows.remove(window)
-        self._windows += self._parts(window.start, window.end, window.cuts(self._workers), known)
+        parts = list(self._parts(window.start, window.end, window.cuts(self._workers), known))
+        if len(parts) > 1:
+            window.is_given_up = True
+            self._windows.remove(window)
+            self._windows += parts
 
 
 class Window:
@@ -188,7 +193,8 @@ class Window:
             self._trail = Trail.find(runs, self.start, self._horizon())
         keys = list(map(_key, runs))
         new = [run for run, key in zip(runs, keys, strict=True) if not any(key in seen for seen in self.known)]
-        self._delivered += ["\0".join(key for key in keys if isinstance(key, str))]
+        # Joined, or they would take five times the memory.
+        self._delivered += [SEPARATOR.join(key for key in keys if isinstance(key, str))]
         self._delivered += [key for key in keys if not isinstance(key, str)]
         if self.pages > MAX_PAGES_TWICE:
             self._delivered.clear()
@@ -196,7 +202,7 @@ class Window:
 
     def delivered(self) -> set[str | FailedRun]:
         """What tells the runs from others that its pages held."""
-        return {key for keys in self._delivered for key in (keys.split("\0") if isinstance(keys, str) else [keys])}
+        return {key for keys in self._delivered for key in (keys.split(SEPARATOR) if isinstance(keys, str) else [keys])}
 
     def can_be_split(self) -> bool:
         return 0 < self.pages <= MAX_PAGES_TWICE and self.start < self._horizon()
@@ -301,9 +307,9 @@ def _integer(value: object) -> int | None:
 
 
 def _key(run: FailedRun) -> str | FailedRun:
-    """What tells a run from others; without an id, all of it."""
+    """What tells a run from others; without an id that can be joined with others, all of it."""
     dlq_id = run._peek("dlqId")
-    return dlq_id if isinstance(dlq_id, str) else run
+    return dlq_id if isinstance(dlq_id, str) and dlq_id and SEPARATOR not in dlq_id else run
 
 
 def _now() -> int:

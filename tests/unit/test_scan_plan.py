@@ -1,0 +1,144 @@
+"""The plan of a scan against a service made of a list, with any number of requests under way, in any order."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from typing import Any
+
+import pytest
+from upstash_workflow_dlq._calls import Answer
+from upstash_workflow_dlq._operations import Page
+from upstash_workflow_dlq._scan import Scan, ScanRequest, Window
+
+DAY = 86_400_000
+START = 1_790_000_000_000
+
+
+class Service:
+    """Its dates look at a moment that no payload need show, its order is its own, its cursors are offsets."""
+
+    def __init__(self, runs: list[tuple[int, dict[str, Any]]]) -> None:
+        self.runs = runs
+        self.requests = 0
+
+    def answer(self, params: dict[str, Any]) -> Answer:
+        self.requests += 1
+        first, last = params["fromDate"], params.get("toDate", 2**63)
+        matching = [run for moment, run in self.runs if first <= moment <= last]
+        begin = int(params.get("cursor", 0))
+        payload: dict[str, Any] = {"messages": matching[begin : begin + params["count"]]}
+        if begin + params["count"] < len(matching):
+            payload["cursor"] = str(begin + params["count"])
+        return Answer(200, {}, json.dumps(payload).encode(), "GET", "https://q", 1)
+
+
+def read(window: Window, service: Service) -> Page | None:
+    flow = window.next_page()
+    try:
+        call = next(flow)
+        flow.send(service.answer(call.kwargs["params"]))
+    except StopIteration as returned:
+        page: Page | None = returned.value
+        return page
+    raise AssertionError("a page takes one request")
+
+
+def scanned(service: Service, rng: random.Random, workers: int, **dates: int) -> list[dict[str, Any]]:
+    scan = Scan(ScanRequest.parse({**dates}, workers), None)  # type: ignore[typeddict-item]
+    under_way: list[Window] = []
+    seen: list[dict[str, Any]] = []
+    while True:
+        while len(under_way) < workers and (window := scan.take()) is not None:
+            under_way.append(window)
+        if not under_way:
+            return seen
+        window = under_way.pop(rng.randrange(len(under_way)))
+        if rng.random() < 0.05:
+            if not scan.failed(window, ValueError("it broke")):
+                scan.put_back(window)
+            continue
+        page = scan.done(window, read(window, service))
+        seen += [run.to_dict() for run in page.runs] if page else []
+
+
+def moments(rng: random.Random, shape: str, count: int) -> list[int]:
+    if shape == "one millisecond":
+        return [START] * count
+    if shape == "bursts":
+        bursts = [START + rng.randrange(30 * DAY) for _ in range(3)]
+        return [rng.choice(bursts) + rng.randrange(3_600_000) for _ in range(count)]
+    if shape == "long ago":
+        return [rng.randrange(10**9) for _ in range(count)]
+    return [START + rng.randrange(7 * DAY) for _ in range(count)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("order", ["newest first", "oldest first", "none"])
+@pytest.mark.parametrize("shape", ["spread", "bursts", "one millisecond", "long ago"])
+@pytest.mark.parametrize("shown", ["the moment", "another", "nothing", "nonsense"])
+def test_each_run_comes_exactly_once(shape: str, order: str, shown: str, seed: int) -> None:
+    rng = random.Random(f"{shape} {order} {shown} {seed}")
+    runs: list[tuple[int, dict[str, Any]]] = []
+    for number, moment in enumerate(sorted(moments(rng, shape, rng.choice([0, 1, 99, 100, 101, 1500])))):
+        payloads: dict[str, dict[str, Any]] = {
+            "the moment": {"createdAt": moment},
+            "another": {"createdAt": moment - rng.randrange(DAY)},
+            "nothing": {},
+            "nonsense": {"createdAt": rng.choice([None, "x", -5, 2**70, START, [1]])},
+        }
+        runs.append((moment, {"dlqId": f"{number}-x", **payloads[shown]}))
+    if order == "none":
+        rng.shuffle(runs)
+    elif order == "newest first":
+        runs.reverse()
+    service = Service(runs)
+    workers = rng.choice([1, 2, 8, 64])
+    seen = scanned(service, rng, workers)
+    assert Counter(run["dlqId"] for run in seen) == Counter(run["dlqId"] for _, run in runs)
+    assert service.requests <= len(runs) / 100 * 2 + 6 * workers + 5
+
+
+def test_runs_with_odd_ids_or_none_come_exactly_once_where_windows_are_split() -> None:
+    rng = random.Random(1)
+    odd: list[dict[str, Any]] = [
+        {},
+        {"dlqId": ""},
+        {"dlqId": None},
+        {"dlqId": 7},
+        {"dlqId": "a\0b"},
+        {"dlqId": "a"},
+        {"dlqId": "b"},
+    ]
+    runs = [
+        (START + number * 1000, {**(odd[number] if number < len(odd) else {}), "workflowRunId": str(number)})
+        for number in range(2000)
+    ]
+    service = Service(runs[::-1])
+    seen = scanned(service, rng, 8)
+    assert Counter(run["workflowRunId"] for run in seen) == Counter(run["workflowRunId"] for _, run in runs)
+    assert service.requests > 21, "something was split"
+
+
+def test_a_burst_is_shared_by_all_workers() -> None:
+    rng = random.Random(1)
+    burst = [START + 5 * DAY + rng.randrange(3_600_000) for _ in range(4000)]
+    runs = [
+        (moment, {"dlqId": f"{moment}-{number}", "createdAt": moment}) for number, moment in enumerate(sorted(burst))
+    ]
+    scan = Scan(ScanRequest.parse({"from_date": START, "to_date": START + 7 * DAY}, 8), None)
+    service, rounds, seen = Service(runs[::-1]), 0, 0
+    while windows := [window for _ in range(8) if (window := scan.take()) is not None]:
+        rounds += 1
+        for window in windows:
+            page = scan.done(window, read(window, service))
+            seen += len(page.runs) if page else 0
+    assert seen == 4000
+    assert rounds < 16, "of forty pages in an hour of a week"
+
+
+def test_dates_before_1970_are_dates() -> None:
+    runs = [(moment, {"dlqId": str(moment)}) for moment in (-10, -5, 0, 5)]
+    assert len(scanned(Service(runs), random.Random(0), 2, from_date=-10, to_date=0)) == 3
+    assert len(scanned(Service(runs), random.Random(0), 2, to_date=-5)) <= 2
