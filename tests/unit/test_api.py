@@ -53,7 +53,7 @@ print(*sorted(unused & sys.modules.keys()))
 
 def test_what_a_start_and_a_list_do_not_use_is_not_loaded() -> None:
     # -I: without this folder and what the environment says, but with what is installed.
-    ran = subprocess.run([sys.executable, "-I", "-c", READ_A_PAGE], check=True, text=True, stdout=subprocess.PIPE)  # noqa: S603
+    ran = subprocess.run([sys.executable, "-I", "-c", READ_A_PAGE], check=True, stdout=subprocess.PIPE)  # noqa: S603
     assert ran.stdout.split() == []
 
 

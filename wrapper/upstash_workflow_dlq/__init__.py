@@ -53,13 +53,15 @@ _PLACES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    for place, names in _PLACES.items():
-        if name in names:
-            value: object = getattr(_importlib.import_module(place, __name__), name)
-            globals()[name] = value
-            return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not _typing.TYPE_CHECKING:  # which would take any name to be here then
+
+    def __getattr__(name: str) -> object:
+        for place, names in _PLACES.items():
+            if name in names:
+                value = getattr(_importlib.import_module(place, __name__), name)
+                globals()[name] = value
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
