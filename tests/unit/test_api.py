@@ -46,7 +46,7 @@ import httpx
 wire = httpx.MockTransport(lambda request: httpx.Response(200, content=b'{"messages": [{"dlqId": "1"}]}'))
 with upstash_workflow_dlq.DLQClient("t0ken", transport=wire) as dlq:
     assert [run.dlq_id for run in dlq.list(label="a", from_date=1)] == ["1"]
-unused = {"asyncio", "anyio", "attr", "concurrent.futures", "dateutil", "httpx_retries", "upstash_workflow_rest", "trio"}
+unused = {"asyncio", "anyio", "attr", "concurrent.futures", "dateutil", "httpx_retries", "upstash_workflow_rest"}
 print(*sorted(unused & sys.modules.keys()))
 """
 
