@@ -15,6 +15,8 @@ def main() -> None:
     import upstash_workflow_dlq
     import upstash_workflow_rest
 
+    for name in upstash_workflow_dlq.__all__:
+        getattr(upstash_workflow_dlq, name)  # which loads it
     rooms = ("upstash_workflow_dlq.emulator", "upstash_workflow_dlq.contract")
     for room in (*rooms, "starlette", "uvicorn", "pytest", "jsonschema_rs", "ruamel"):
         check(room not in sys.modules, f"importing the core does not load {room}")
