@@ -380,6 +380,31 @@ def test_a_scan_is_iterated_anew_each_time(emulator: Emulator, connect: Connect)
     assert sorted(ids(runs)) == sorted(ids(runs)) == expected(emulator)
 
 
+def test_each_worker_keeps_its_connection() -> None:
+    connections = 0
+
+    class Counting(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            nonlocal connections
+            connections += 1
+            assert isinstance(transport, asyncio.Transport)
+            self.transport = transport
+
+        def data_received(self, data: bytes) -> None:
+            body = b'{"messages": []%b}' % (b"" if b"cursor=" in data else b', "cursor": "a"')
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+            asyncio.get_running_loop().call_later(0.1, self.transport.write, head + body)
+
+    async def read() -> None:
+        server = await asyncio.get_running_loop().create_server(Counting, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with server, AsyncDLQClient(TOKEN, base_url=url) as client:
+            assert [run async for run in client.scan(START, END, workers=40)] == []
+
+    asyncio.run(read())
+    assert connections == 40
+
+
 def test_nothing_listens(connect: Connect) -> None:
     client = connect(base_url="http://127.0.0.1:9", retry=None)
     with pytest.raises(TransportError):

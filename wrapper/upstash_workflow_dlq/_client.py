@@ -39,6 +39,9 @@ HEADERS = {
     "User-Agent": f"upstash-workflow-dlq/{__version__}",
 }
 
+# As httpx has it, but for keeping them all: it would close, after each request, those beyond 20.
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+
 T = TypeVar("T")
 NetworkT = TypeVar("NetworkT", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
 OptionsT = TypeVar("OptionsT", "BulkOptions", "StartOptions")
@@ -124,7 +127,7 @@ class _Client(Generic[TransportT]):
     def _network_transport(self, kind: Callable[..., NetworkT]) -> NetworkT:
         base_url = self._config.base_url
         try:
-            return kind(verify=tls_context(base_url), proxy=environment_proxy(base_url))
+            return kind(verify=tls_context(base_url), proxy=environment_proxy(base_url), limits=LIMITS)
         except (httpx.InvalidURL, ValueError):
             raise ConfigurationError("the proxy in the environment (HTTPS_PROXY, ALL_PROXY) is no proxy URL") from None
 
