@@ -113,6 +113,11 @@ OPEN = [
 ]
 
 
+def patience(fault: faults.Fault) -> float:
+    """Seconds. Short only where the fault is to wait: on a busy machine, others take their time too."""
+    return 0.15 if isinstance(fault, faults.Slow) else 10
+
+
 @pytest.mark.parametrize(("fault", "carried_out"), OPEN, ids=str)
 @pytest.mark.parametrize("operation", ["resume", "restart", "retry_failure_callback"])
 def test_what_may_have_been_done_is_sent_once(
@@ -120,7 +125,7 @@ def test_what_may_have_been_done_is_sent_once(
 ) -> None:
     failed = {"dlqId": "1-0", "failureCallback": "https://my.app", "failureCallbackInfo": {"state": "CALLBACK_FAIL"}}
     with Emulator([failed]) as emulator:
-        client = connect(emulator.token, base_url=emulator.url, retry=QUICK, timeout=0.15)
+        client = connect(emulator.token, base_url=emulator.url, retry=QUICK, timeout=patience(fault))
         emulator.fail(fault)
         with pytest.raises((TransportError, ServerError)):
             getattr(client, operation)("1-0")
@@ -132,7 +137,7 @@ def test_what_may_have_been_done_is_sent_once(
 @pytest.mark.parametrize(("fault", "carried_out"), OPEN, ids=str)
 def test_a_cancellation_is_sent_once(connect: Connect, fault: faults.Fault, carried_out: bool) -> None:
     with Emulator([{"dlqId": "1-0", "failureCallbackInfo": {"state": "CALLBACK_INPROGRESS"}}]) as emulator:
-        client = connect(emulator.token, base_url=emulator.url, retry=QUICK, timeout=0.15)
+        client = connect(emulator.token, base_url=emulator.url, retry=QUICK, timeout=patience(fault))
         emulator.fail(fault)
         if isinstance(fault, faults.Truncated):  # there is no body to cut
             client.cancel_failure_callback("1-0")
