@@ -6,7 +6,7 @@ import builtins
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, Unpack, overload
 from urllib.parse import urlencode
@@ -99,12 +99,7 @@ class _Client(Generic[TransportT]):
     def _scan(self, request: ScanRequest) -> Scan:
         from ._scan import Scan
 
-        return Scan(request, None if self._retry is None else self._patience)
-
-    def _patience(self) -> Patience:
-        from ._retries import DEFAULT_RETRY, Patience
-
-        return Patience(DEFAULT_RETRY if self._retry is None or self._retry is ... else self._retry)
+        return Scan(request, None if self._retry is None else partial(_patience, self._retry))
 
     @cached_property
     def low_level(self) -> AuthenticatedClient:
@@ -702,6 +697,12 @@ def _checked_timeout(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
     if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not 0 < timeout < 10**9:
         raise ConfigurationError("timeout must be positive seconds, an httpx.Timeout, or None to wait for ever")
     return httpx.Timeout(timeout)
+
+
+def _patience(retry: Retry | EllipsisType) -> Patience:
+    from ._retries import DEFAULT_RETRY, Patience
+
+    return Patience(DEFAULT_RETRY if retry is ... else retry)
 
 
 def _check_colour(transport: object, colour: type[httpx.BaseTransport] | type[httpx.AsyncBaseTransport]) -> None:
