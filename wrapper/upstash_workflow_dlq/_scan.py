@@ -232,9 +232,13 @@ class Trail:
         self._moment = moment
         self._sample = sorted(moments)
         low, high = self._sample[0], self._sample[-1]
-        # Whether the pages come from one end: then most of the window lies on one side of what they hold.
+        # Which end the pages go to: as those of this page do, else to where most of the window lies.
+        half = len(moments) // 2
+        trend = sum(moments[-half:]) - sum(moments[:half])
         self._edge: int | None = None
-        if max(low - start, end - high) > (end - start) / 4:
+        if abs(trend) > half * (high - low) / 5:
+            self._edge = start if trend < 0 else end
+        elif max(low - start, end - high) > (end - start) / 4:
             self._edge = start if low - start > end - high else end
         self._before, self._last = (high, low) if self._edge == start else (low, high)
 
