@@ -181,7 +181,7 @@ def install_sdk(session: nox.Session, folder: str) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Where the client stands against its peers: a table, `bench.json`, and docs/workers.svg. Takes four minutes.
+    """Where the client stands against its peers: a table, `bench.json`, and docs/workers.svg. Takes three minutes.
 
     Keep the machine quiet meanwhile. With Node.js and npm, the vendor's JavaScript SDK is a peer too.
     """

@@ -1,4 +1,4 @@
-"""`nox -s bench`: where this client stands against its peers, as ratios from one run. Takes about four minutes.
+"""`nox -s bench`: where this client stands against its peers, as ratios from one run. Takes about three minutes.
 
 Prints a table, writes it as JSON, and draws time against workers.
 """
