@@ -236,9 +236,10 @@ class DLQClient(_Client[httpx.BaseTransport]):
     ) -> ScannedRuns:
         """The same failed runs as `list`, in no order, read by several threads at once. Lazy: nothing is sent yet.
 
-        Each run comes exactly once, whichever moment the service's dates mean. Worth it from about ten pages on; costs
-        up to a quarter more requests. A rate limit makes all workers wait, and an error stops them until you go on.
-        Leaving the loop stops them; requests under way are waited for.
+        Each run comes exactly once, whichever moment the service's dates mean. Worth it from about ten pages on, best
+        with both dates; sends more requests than `list`, by about a quarter at most and a few for each worker. A rate
+        limit makes all workers wait, and an error stops them until you go on. Leaving the loop stops them; requests
+        under way are waited for.
 
         Args:
             from_date: inclusive; None goes back past the longest retention.
