@@ -305,6 +305,26 @@ def test_leaving_the_loop_stops_the_tasks(emulator: Emulator, run_loop: Loop, ar
     run_loop(leave)
 
 
+@LOOPS
+@pytest.mark.parametrize("arguments", [{"prefetch": True}, {}], ids=["list", "scan"])
+def test_an_iterator_that_is_kept_does_not_keep_the_event_loop(run_loop: Loop, arguments: dict[str, Any]) -> None:
+    sent: list[httpx.Request] = []
+    kept: list[Any] = []
+
+    async def answer(request: httpx.Request) -> httpx.Response:
+        sent.append(request)
+        await anyio.sleep(0.01)
+        return httpx.Response(200, json={"messages": [{"dlqId": str(len(sent))}], "cursor": str(len(sent))})
+
+    async def leave() -> None:
+        client = AsyncDLQClient(TOKEN, transport=httpx.MockTransport(answer))
+        kept.append(aiter(client.list(**arguments) if arguments else client.scan()))
+        assert await anext(kept[0])
+
+    run_loop(leave)
+    assert len(sent) < 40
+
+
 def background_tasks() -> list[str]:
     """Names of our tasks on the running event loop."""
     if sniffio.current_async_library() == "asyncio":

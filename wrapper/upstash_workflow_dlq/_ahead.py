@@ -351,7 +351,8 @@ class AsyncCrew(Generic[P]):
                 self._plan.failed(part, outcome)
             else:
                 self._plan.done(part, outcome)
-            self._begin()
+            if not isinstance(outcome, Stopped):  # else the event loop may be ending, and wait for whatever begins
+                self._begin()
             if self._news is not None:
                 self._news.set()
                 self._news = None
