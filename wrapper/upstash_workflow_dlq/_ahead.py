@@ -49,6 +49,10 @@ class Source(Protocol[P]):
     def resume_at(self) -> float:
         """Nothing is to be sent before this moment of the monotonic clock."""
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether all has been read, where nothing is being read."""
+
     def take(self) -> P | None:
         """A part to read a page of; None where there is none, or none now."""
 
@@ -70,6 +74,10 @@ class OneWalk:
 
     def __init__(self, walk: PageWalk) -> None:
         self._walk: PageWalk | None = walk
+
+    @property
+    def is_exhausted(self) -> bool:
+        return self._walk is None
 
     def take(self) -> PageWalk | None:
         walk, self._walk = self._walk, None
@@ -127,8 +135,8 @@ class Plan(Generic[P]):
 
     @property
     def has_news(self) -> bool:
-        """Whether there is a page, or nothing more to wait for."""
-        return bool(self._ready) or not self.running
+        """Whether there is a page, an error, or the end. That nothing is read may only mean that all were stopped."""
+        return bool(self._ready) or (not self.running and (self._error is not None or self.source.is_exhausted))
 
     def page(self) -> Page | None:
         """The next page; None after the last one. Errors come after all that was read before them."""
@@ -187,8 +195,9 @@ class Crew(Generic[P]):
         try:
             with self._lock:
                 self._begin()
-                while not self._plan.has_news:
+                while not (self._plan.has_news or self._is_closed):
                     self._lock.wait()
+                    self._begin()
                 page = self._plan.page()
         finally:
             self._plan.is_waited_for = False
@@ -206,7 +215,9 @@ class Crew(Generic[P]):
         if pool is not None:
             # A worker may be what collects the garbage, and cannot wait for itself.
             pool.shutdown(wait=not threading.current_thread().name.startswith(THREAD_NAME))
-        self._stopping = threading.Event()
+        with self._lock:
+            self._stopping = threading.Event()
+            self._lock.notify_all()
 
     def close(self) -> None:
         self._is_closed = True
@@ -288,8 +299,7 @@ class AsyncCrew(Generic[P]):
         self._spawn = _spawn_on_trio if sniffio.current_async_library() == "trio" else _spawn_on_asyncio
         self._plan.claim()
         try:
-            self._begin()
-            await self._until(lambda: self._plan.has_news)
+            await self._until(self._has_news)
             page = self._plan.page()
         finally:
             self._plan.is_waited_for = False
@@ -311,6 +321,7 @@ class AsyncCrew(Generic[P]):
             await self._until(lambda: not self._cancels)
         finally:
             self._is_halting = False
+            self._tell()
 
     async def aclose(self) -> None:
         self._is_closed = True
@@ -326,6 +337,15 @@ class AsyncCrew(Generic[P]):
         while not happened():
             self._news = self._news or anyio.Event()
             await self._news.wait()
+
+    def _has_news(self) -> bool:
+        self._begin()
+        return self._plan.has_news or self._is_closed
+
+    def _tell(self) -> None:
+        if self._news is not None:
+            self._news.set()
+            self._news = None
 
     def _begin(self) -> None:
         while not (self._is_closed or self._is_halting) and (part := self._plan.begin()) is not None:
@@ -353,9 +373,7 @@ class AsyncCrew(Generic[P]):
                 self._plan.done(part, outcome)
             if not isinstance(outcome, Stopped):  # else the event loop may be ending, and wait for whatever begins
                 self._begin()
-            if self._news is not None:
-                self._news.set()
-                self._news = None
+            self._tell()
 
         cancel = self._spawn(read, ended)
         self._cancels.add(cancel)

@@ -81,6 +81,10 @@ class Scan:
         """How many windows may be read at once."""
         return int(self._allowed)
 
+    @property
+    def is_exhausted(self) -> bool:
+        return not self._windows
+
     def take(self) -> Window | None:
         """A window to read a page of; None where all that are left are being read."""
         self._split_the_longest()
