@@ -326,6 +326,21 @@ def test_an_iterator_that_is_kept_does_not_keep_the_event_loop(run_loop: Loop, a
     assert len(sent) < 40
 
 
+@LOOPS
+def test_pages_that_are_closed_have_ended_and_their_tasks_too(emulator: Emulator, run_loop: Loop) -> None:
+    emulator.add(*runs_at(uniform(500)))
+
+    async def close() -> None:
+        async with AsyncDLQClient(TOKEN, base_url=emulator.url) as client:
+            pages: Any = client.list(prefetch=True).pages()
+            assert len((await anext(pages)).runs) == 100
+            await pages.aclose()
+            assert background_tasks() == []
+            assert await anext(pages, None) is None
+
+    run_loop(close)
+
+
 def background_tasks() -> list[str]:
     """Names of our tasks on the running event loop."""
     if sniffio.current_async_library() == "asyncio":
