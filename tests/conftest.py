@@ -10,7 +10,9 @@ from typing import Any
 import anyio.from_thread
 import pytest
 from colours import AnyClient, BlockingClient
+from fakes import FakeClock
 from upstash_workflow_dlq import AsyncDLQClient, DLQClient
+from upstash_workflow_dlq._base_client import BaseClient
 
 ROOT = Path(__file__).parent.parent
 
@@ -52,18 +54,17 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
 
 
 @pytest.fixture
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits between tries in seconds. Nobody waits for them: only the clock that tries look at goes on."""
-    waited: list[float] = []
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """The clock of all clients made from now on. Nobody waits for it: a sleep only moves its time forward."""
+    clock = FakeClock()
+    monkeypatch.setattr(BaseClient, "_clock", clock)
+    return clock
 
-    async def asleep(seconds: float) -> None:
-        waited.append(seconds)
 
-    monkeypatch.setattr("upstash_workflow_dlq._retries.sleep", waited.append)
-    monkeypatch.setattr("anyio.sleep", asleep)
-    for module in ("_transport", "_retries"):
-        monkeypatch.setattr(f"upstash_workflow_dlq.{module}.monotonic", lambda: sum(waited))
-    return waited
+@pytest.fixture
+def waits(clock: FakeClock) -> list[float]:
+    """The waits between tries, in seconds. Nobody waits for them."""
+    return clock.waits
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from upstash_workflow_dlq import DLQClient, NotFoundError
-from upstash_workflow_dlq._run import FailedRun
+from upstash_workflow_dlq._core.run import FailedRun
 from upstash_workflow_dlq.contract import ContractMonitor, Drift, DriftKind
 
 # Taken before conftest hides the environment from the tests: the token, and the proxies on the way to the service.
@@ -43,7 +43,7 @@ def dlq(monkeypatch: pytest.MonkeyPatch, monitor: ContractMonitor) -> Iterator[D
 def read_only_client() -> DLQClient:
     """A client as users have it, on its own transport, whose every request but a read fails before it is sent."""
     client = DLQClient()
-    client._transport = ReadsOnly(client._transport)
+    client._connection.sender._inner = ReadsOnly(client._connection.sender._inner)  # type: ignore[assignment]
     return client
 
 

@@ -47,7 +47,7 @@ def client_of(client: AnyClient) -> DLQClient | AsyncDLQClient:
 
 
 def hooks(client: AnyClient) -> list[Any]:
-    return client_of(client)._response_hooks
+    return client_of(client).response_hooks
 
 
 @pytest.fixture

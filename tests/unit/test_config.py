@@ -9,8 +9,7 @@ import pytest
 from conftest import Connect
 from fakes import Wire, page
 from upstash_workflow_dlq import ConfigurationError, DLQClient
-from upstash_workflow_dlq._config import environment_proxy
-from upstash_workflow_dlq._transport import tls_context
+from upstash_workflow_dlq._net.config import environment_proxy, tls_context
 
 EU, US = "https://qstash-eu-central-1.upstash.io", "https://qstash-us-east-1.upstash.io"
 

@@ -9,7 +9,7 @@ import pytest
 from fakes import Wire
 from openapi import operations, parameters
 from upstash_workflow_dlq import DLQClient, FlowControl
-from upstash_workflow_dlq._operations import LIST_PARAMETERS, list_request
+from upstash_workflow_dlq._core.reading import LIST_PARAMETERS, list_request
 from upstash_workflow_rest.api.dlq import list_failed_runs
 
 STARTED = {"workflowRunId": "wfr_1", "workflowCreatedAt": 1}

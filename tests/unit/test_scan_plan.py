@@ -8,12 +8,14 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from upstash_workflow_dlq._calls import Answer
-from upstash_workflow_dlq._operations import Page
-from upstash_workflow_dlq._scan import Scan, ScanRequest, Window
+from upstash_workflow_dlq import RunFilters
+from upstash_workflow_dlq._core.answers import Answer
+from upstash_workflow_dlq._core.reading import Page
+from upstash_workflow_dlq._core.scan import Scan, ScanRequest, Window
 
 DAY = 86_400_000
 START = 1_790_000_000_000
+NOW = START + 10 * DAY
 
 
 class Service:
@@ -31,7 +33,13 @@ class Service:
         payload: dict[str, Any] = {"messages": matching[begin : begin + params["count"]]}
         if begin + params["count"] < len(matching):
             payload["cursor"] = str(begin + params["count"])
-        return Answer(200, {}, json.dumps(payload).encode(), "GET", "https://q", 1)
+        return Answer(
+            200, {}, json.dumps(payload).encode(), "GET", "https://q", maybe_done_before=False, received_at=0.0
+        )
+
+
+def planned(dates: RunFilters, workers: int) -> Scan:
+    return Scan(ScanRequest.parse(dates, workers), None, now=lambda: 0.0, started_at=NOW)
 
 
 def read(window: Window, service: Service) -> Page | None:
@@ -46,7 +54,7 @@ def read(window: Window, service: Service) -> Page | None:
 
 
 def scanned(service: Service, rng: random.Random, workers: int, **dates: int) -> list[dict[str, Any]]:
-    scan = Scan(ScanRequest.parse({**dates}, workers), None)  # type: ignore[typeddict-item]
+    scan = planned({**dates}, workers)  # type: ignore[typeddict-item]
     under_way: list[Window] = []
     seen: list[dict[str, Any]] = []
     while True:
@@ -127,7 +135,7 @@ def test_a_burst_is_shared_by_all_workers() -> None:
     runs = [
         (moment, {"dlqId": f"{moment}-{number}", "createdAt": moment}) for number, moment in enumerate(sorted(burst))
     ]
-    scan = Scan(ScanRequest.parse({"from_date": START, "to_date": START + 7 * DAY}, 8), None)
+    scan = planned({"from_date": START, "to_date": START + 7 * DAY}, 8)
     service, rounds, seen = Service(runs[::-1]), 0, 0
     while windows := [window for _ in range(8) if (window := scan.take()) is not None]:
         rounds += 1

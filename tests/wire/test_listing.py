@@ -19,7 +19,6 @@ from upstash_workflow_dlq import (
     PaginationError,
     ServerError,
 )
-from upstash_workflow_dlq._filters import Filters
 
 
 def ids(runs: Any) -> list[str | None]:
@@ -64,7 +63,7 @@ def test_a_cursor_that_comes_back_raises_after_its_page_was_delivered(connect: C
     wire = Wire(*(page(str(number), cursor=cursor) for number, cursor in enumerate(cursors)))
     seen: list[str | None] = []
     runs = connect(transport=wire).list()
-    with pytest.raises(PaginationError, match="'a' a second time"):
+    with pytest.raises(PaginationError, match="'a' twice"):
         seen.extend(run.dlq_id for run in runs)
     assert seen == [str(number) for number in range(len(cursors))]
     assert len(wire.sent) == len(cursors)
@@ -181,16 +180,6 @@ def test_filters_take_several_values(connect: Connect) -> None:
         "&failureFunctionState=CALLBACK_FAIL&failureFunctionState=CALLBACK_PAUSED"
         "&callerIp=1.2.3.4&callerIp=%3A%3A1&flowControlKey=k"
     ]
-
-
-def test_a_filter_of_which_the_spec_knows_one_value_takes_no_more() -> None:
-    def builder(*, label: list[str] | None = None, workflow_url: str | None = None) -> dict[str, Any]:
-        return {}
-
-    one = Filters.parse({"label": "a", "workflow_url": ["https://a"]})
-    assert one.arguments(builder) == {"label": ["a"], "workflow_url": "https://a"}
-    with pytest.raises(ValueError, match="workflow_url takes one value here"):
-        Filters.parse({"workflow_url": ["https://a", "https://b"]}).arguments(builder)
 
 
 def test_filters_of_none_are_not_given(connect: Connect) -> None:
@@ -337,11 +326,11 @@ def test_count_counts_only_what_the_response_status_lets_pass(connect: Connect) 
 @pytest.mark.parametrize(
     ("answer", "complaint"),
     [
-        ({"messages": {}}, "messages should be a list of objects"),
-        ({"messages": [{}, None]}, "messages should be a list of objects"),
-        ({"messages": [], "cursor": 7}, "cursor should be Unicode text, not this int"),
-        ({"messages": [], "cursor": "\ud800"}, "cursor should be Unicode text, not this str"),
-        ({"error": "try later"}, "an answer without messages, but with error"),
+        ({"messages": {}}, "messages in the answer to GET .* should be a list of objects"),
+        ({"messages": [{}, None]}, "messages in the answer to GET .* should be a list of objects"),
+        ({"messages": [], "cursor": 7}, "cursor in the answer to GET .* should be Unicode text, but is int"),
+        ({"messages": [], "cursor": "\ud800"}, "cursor in the answer to GET .* should be Unicode text, but is str"),
+        ({"error": "try later"}, r"the answer to GET \S+ has no messages \(it has: error\)"),
     ],
 )
 def test_an_object_that_is_no_page_is_never_taken_for_one(
@@ -355,7 +344,7 @@ def test_a_broken_field_spoils_neither_its_page_nor_its_run(connect: Connect) ->
     wire = Wire(page("1", createdAt="yesterday", workflowUrl="https://my.app"))
     [run] = connect(transport=wire).list()
     assert run.workflow_url == "https://my.app"
-    with pytest.raises(InvalidResponseError, match="createdAt of failed run '1' should be an integer, not this str"):
+    with pytest.raises(InvalidResponseError, match="createdAt of failed run '1' should be an integer, but is str"):
         _ = run.created_at
 
 
@@ -376,23 +365,23 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"from_date": datetime(2026, 11, 22)}, ValueError, "from_date 2026-11-22 00:00:00 has no time zone"),
     ({"to_date": "2026-11-22T03:00:00"}, ValueError, "no time zone"),
     ({"to_date": "2026-11-22"}, ValueError, "no time zone"),
-    ({"to_date": "yesterday"}, ValueError, "not an ISO 8601 date"),
-    ({"to_date": ""}, ValueError, "not an ISO 8601 date"),
-    ({"to_date": datetime(2026, 11, 22, tzinfo=UTC).date()}, TypeError, "a day has no beginning"),
+    ({"to_date": "yesterday"}, ValueError, "not an ISO 8601 time"),
+    ({"to_date": ""}, ValueError, "not an ISO 8601 time"),
+    ({"to_date": datetime(2026, 11, 22, tzinfo=UTC).date()}, TypeError, "says not when the day begins"),
     ({"to_date": 1.5}, TypeError, "not float"),
     ({"to_date": True}, TypeError, "not bool"),
     ({"workflow_created_at": 2**63}, ValueError, "64 bits"),
     ({"from_date": 2, "to_date": 1}, ValueError, "from_date is after to_date"),
     ({"response_status": []}, ValueError, "response_status has no values"),
     ({"response_status": "500"}, TypeError, "response_status takes an int or several, not str"),
-    ({"response_status": [500, "502"]}, TypeError, "response_status takes an int or several, not str"),
+    ({"response_status": [500, "502"]}, TypeError, "response_status takes an int, not str"),
     ({"response_status": True}, TypeError, "not bool"),
     ({"responseStatus": 500}, TypeError, "no filter 'responseStatus'; did you mean response_status?"),
     ({"labels": "a"}, TypeError, "no filter 'labels'; did you mean label?"),
-    ({"colour": "red"}, TypeError, "no filter 'colour'. Filters are label, "),
+    ({"colour": "red"}, TypeError, "no filter 'colour'. The filters are label, "),
 ]
 REFUSED_BY_LIST_ONLY: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"page_size": 0}, ValueError, "page_size is 0; the service takes 1 to 100"),
+    ({"page_size": 0}, ValueError, "page_size is 0; it must be 1 to 100"),
     ({"page_size": 101}, ValueError, "page_size is 101"),
     ({"page_size": "5"}, TypeError, "page_size takes an int, not str"),
     ({"page_size": True}, TypeError, "page_size takes an int, not bool"),

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 import httpx
 import pytest
 from conftest import Connect
-from fakes import Breaking, Wire, page
+from fakes import Breaking, FakeClock, Wire, page
 from httpx_retries import Retry
 from upstash_workflow_dlq import (
     ConfigurationError,
@@ -20,7 +20,7 @@ from upstash_workflow_dlq import (
     ServerError,
     TransportError,
 )
-from upstash_workflow_dlq._retries import DEFAULT_RETRY
+from upstash_workflow_dlq._core.retries import resolved
 
 PASSING = [
     httpx.ConnectError("refused"),
@@ -134,7 +134,7 @@ def test_a_reset_is_a_moment_on_the_clock_of_the_server(connect: Connect, waits:
     assert 3 <= waits[0] <= 5
 
 
-@pytest.mark.parametrize("rules", [DEFAULT_RETRY, Retry(total=2), Retry(max_backoff_wait=7200, total_timeout=600)])
+@pytest.mark.parametrize("rules", [resolved(...), Retry(total=2), Retry(max_backoff_wait=7200, total_timeout=600)])
 def test_a_reset_beyond_the_total_time_is_raised_at_once(connect: Connect, waits: list[float], rules: Retry) -> None:
     headers = {"RateLimit-Limit": "500", "RateLimit-Remaining": "0", "RateLimit-Reset": str(int(time.time()) + 3600)}
     wire = Wire(httpx.Response(429, headers=headers, json={"error": "daily limit"}))
@@ -154,10 +154,10 @@ def test_waits_that_fit_one_by_one_may_not_exceed_the_total_time(connect: Connec
 
 
 def test_tries_that_take_the_total_time_are_the_last(
-    connect: Connect, waits: list[float], monkeypatch: pytest.MonkeyPatch
+    connect: Connect, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = iter(range(0, 1000, 25))
-    monkeypatch.setattr("upstash_workflow_dlq._retries.monotonic", lambda: next(clock))
+    times = iter(range(0, 1000, 25))
+    monkeypatch.setattr(clock, "now", lambda: next(times))
     wire = Wire(httpx.ReadTimeout("slow"), forever=True)
     with pytest.raises(TransportError):
         connect(transport=wire).get("1")

@@ -8,15 +8,15 @@ from typing import Any
 import httpx
 import pytest
 from conftest import Connect
-from fakes import Wire, page
+from fakes import FakeClock, Wire, page
 from upstash_workflow_dlq import DLQClient, InvalidResponseError, PaginationError, RateLimitError, Retry
-from upstash_workflow_dlq._retries import DEFAULT_RETRY, Patience
+from upstash_workflow_dlq._core.retries import LEAST_WAIT_FOR_LIMITS, RateLimitWait
 
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"workers": 0}, ValueError, "workers is 0; 1 to 64"),
+        ({"workers": 0}, ValueError, "workers is 0; it must be 1 to 64"),
         ({"workers": 65}, ValueError, "workers is 65"),
         ({"workers": True}, TypeError, "workers takes an int"),
         ({"workers": "8"}, TypeError, "workers takes an int"),
@@ -77,7 +77,7 @@ def test_a_cursor_that_repeats_is_an_error_after_its_page(connect: Connect) -> N
     wire = Wire(page("1", cursor="a"), page("2", cursor="a"))
     runs = iter(connect(transport=wire).scan(workers=1))
     assert [next(runs).dlq_id, next(runs).dlq_id] == ["1", "2"]
-    with pytest.raises(PaginationError, match="'a' a second time"):
+    with pytest.raises(PaginationError, match="'a' twice"):
         next(runs)
 
 
@@ -98,24 +98,24 @@ def limited(retry_after: float | None = None) -> RateLimitError:
     return error
 
 
-def test_patience_waits_as_asked_or_longer_each_time_until_something_comes(waits: list[float]) -> None:
-    patience = Patience(Retry(total=1, backoff_factor=1.0, backoff_jitter=0.0, total_timeout=60))
-    assert [patience.wait_after(limited(seconds)) for seconds in (3.0, None, None, 0.0)] == [3.0, 4.0, 8.0, 16.0]
-    patience.progress()
-    assert patience.wait_after(limited()) == 2.0
+def test_scans_wait_as_asked_or_longer_each_time_until_a_page_arrives(clock: FakeClock) -> None:
+    wait = RateLimitWait(Retry(total=1, backoff_factor=1.0, backoff_jitter=0.0, total_timeout=60), clock)
+    assert [wait.after(limited(seconds)) for seconds in (3.0, None, None, 0.0)] == [3.0, 4.0, 8.0, 16.0]
+    wait.page_arrived()
+    assert wait.after(limited()) == 2.0
 
 
-def test_patience_ends_where_the_limit_lifts_too_late(waits: list[float]) -> None:
-    assert Patience(DEFAULT_RETRY).wait_after(limited(59.0)) == 59.0
-    assert Patience(DEFAULT_RETRY).wait_after(limited(61.0)) is None
-    patience = Patience(Retry(total_timeout=10))
-    assert patience.wait_after(limited(6.0)) == 6.0
-    waits.append(6.0)
-    assert patience.wait_after(limited(6.0)) is None
+def test_scans_do_not_wait_for_a_limit_that_lifts_too_late(clock: FakeClock) -> None:
+    assert RateLimitWait(..., clock).after(limited(59.0)) == 59.0
+    assert RateLimitWait(..., clock).after(limited(61.0)) is None
+    wait = RateLimitWait(Retry(total_timeout=10), clock)
+    assert wait.after(limited(6.0)) == 6.0
+    clock.sleep(6.0)
+    assert wait.after(limited(6.0)) is None
 
 
-def test_patience_never_hammers(waits: list[float]) -> None:
-    assert Patience(Retry(backoff_factor=0.0)).wait_after(limited(0.0)) == Patience.LEAST
+def test_scans_wait_a_little_whatever_the_rules_say(clock: FakeClock) -> None:
+    assert RateLimitWait(Retry(backoff_factor=0.0), clock).after(limited(0.0)) == LEAST_WAIT_FOR_LIMITS
 
 
 def test_answers_that_are_no_pages_are_raised(connect: Connect) -> None:

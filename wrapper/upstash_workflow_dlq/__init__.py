@@ -4,65 +4,43 @@ import importlib as _importlib
 import typing as _typing
 
 from . import errors
-from ._version import __version__
-from .errors import *  # noqa: F403
+from ._version import __version__ as __version__
+from .errors import *
 
 if _typing.TYPE_CHECKING:
-    from httpx_retries import Retry
+    __all__: list[str]
+    from ._async_client import *
+    from ._client import *
+    from ._core.bulk import *
+    from ._core.filters import *
+    from ._core.overrides import *
+    from ._core.reading import *
+    from ._core.run import *
+    from ._net.lists import *
+    from ._net.rules import *
 
-    from ._acting import BulkOptions, StartOptions
-    from ._client import AsyncDLQClient, AsyncFailedRuns, AsyncScannedRuns, DLQClient, FailedRuns, ScannedRuns
-    from ._filters import RunFilters, ScanFilters
-    from ._operations import Page
-    from ._overrides import FlowControl, Overrides
-    from ._run import FailedRun, Failure, FailureFunction, FailureFunctionState, StartedRun
-
-__all__ = [
-    "AsyncDLQClient",
-    "AsyncFailedRuns",
-    "AsyncScannedRuns",
-    "BulkOptions",
-    "DLQClient",
-    "FailedRun",
-    "FailedRuns",
-    "Failure",
-    "FailureFunction",
-    "FailureFunctionState",
-    "FlowControl",
-    "Overrides",
-    "Page",
-    "Retry",
-    "RunFilters",
-    "ScanFilters",
-    "ScannedRuns",
-    "StartOptions",
-    "StartedRun",
-    "__version__",
-    *errors.__all__,
-]
-
-# Imported when first asked for: somebody who catches an error, or names a type, waits for no HTTP client.
-_PLACES = {
-    "._acting": ["BulkOptions", "StartOptions"],
-    "._client": ["AsyncDLQClient", "AsyncFailedRuns", "AsyncScannedRuns", "DLQClient", "FailedRuns", "ScannedRuns"],
-    "._filters": ["RunFilters", "ScanFilters"],
-    "._operations": ["Page"],
-    "._overrides": ["FlowControl", "Overrides"],
-    "._run": ["FailedRun", "Failure", "FailureFunction", "FailureFunctionState", "StartedRun"],
-    "httpx_retries": ["Retry"],
-}
+# Where the other public names are, each in the `__all__` of its module. A module is loaded when it is searched for one
+# of them, the light ones first: catching an error, or naming a type, takes no HTTP client.
+_MODULES = (
+    *("._core.run", "._core.filters", "._core.reading", "._net.lists", "._client", "._async_client"),
+    *("._core.overrides", "._core.bulk", "._net.rules"),
+)
 
 
-if not _typing.TYPE_CHECKING:  # which would take any name to be here then
+if not _typing.TYPE_CHECKING:  # a type checker would accept any name
 
     def __getattr__(name: str) -> object:
-        for place, names in _PLACES.items():
-            if name in names:
-                value = getattr(_importlib.import_module(place, __name__), name)
-                globals()[name] = value
-                return value
+        if name == "__all__":
+            return sorted({*errors.__all__, "__version__", *(name for module in _modules() for name in module.__all__)})
+        if not name.startswith("_"):
+            for module in _modules():
+                if name in module.__all__:
+                    globals()[name] = getattr(module, name)
+                    return globals()[name]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
+    def _modules():
+        return (_importlib.import_module(module, __name__) for module in _MODULES)
 
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__getattr__("__all__")})

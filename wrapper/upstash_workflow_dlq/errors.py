@@ -3,16 +3,16 @@
 DLQError
 ├── ConfigurationError        no token, an unknown region, a base URL that would expose the token
 ├── ClientClosedError         a closed client was used; also a RuntimeError
-├── TransportError            connection, timeout; __cause__ is the httpx error
-├── APIError                  the service answered with anything but success
+├── TransportError            no connection, a timeout; __cause__ is the httpx error
+├── APIError                  the service answered with something other than success
 │   ├── BadRequestError       400
 │   ├── AuthenticationError   401, 403
 │   ├── NotFoundError         404
 │   ├── RateLimitError        429
 │   └── ServerError           5xx
-├── InvalidResponseError      a success that cannot be read: not JSON, wrong shape; also a ValueError
+├── InvalidResponseError      a successful answer that cannot be read; also a ValueError
 ├── PaginationError           a cursor came back a second time
-└── BulkError                 a bulk call stopped midway; __cause__ tells why
+└── BulkError                 a bulk call stopped midway; __cause__ says why
 
 The optional `upstash_workflow_dlq.contract` adds its `ContractError` to them.
 Bad arguments are plain `ValueError` and `TypeError`, raised before anything is sent.
@@ -41,7 +41,11 @@ __all__ = [
 
 
 class DLQError(Exception):
-    """Base of everything this package raises beside `ValueError` and `TypeError` for bad arguments."""
+    """Base of every error that this package raises, except `ValueError` and `TypeError` for bad arguments."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Python pickles an exception by its positional arguments alone; worker pools would lose the rest.
+        return _rebuild, (type(self), self.args, self.__dict__)
 
 
 class ConfigurationError(DLQError):
@@ -57,9 +61,9 @@ class TransportError(DLQError):
 
 
 class APIError(DLQError):
-    """The service, or a proxy before it, answered with anything but success.
+    """The service, or a proxy in front of it, answered with something other than success.
 
-    `url` never contains the token, `body` holds the bytes of the answer, `request_id` what its `X-Request-Id` says.
+    `url` never contains the token. `body` is the body of the answer in bytes, `request_id` its `X-Request-Id`.
     """
 
     def __init__(
@@ -81,14 +85,10 @@ class APIError(DLQError):
         self.request_id = request_id
 
     def __str__(self) -> str:
-        # A bulk call names its ids in the URL: too many to read.
-        where = f" ({self.method} {self.url if len(self.url) <= 300 else self.url[:299] + '…'})" if self.url else ""
+        # The URL of a bulk call holds up to 100 ids.
+        where = f" ({self.method} {clipped(self.url, 300)})" if self.url else ""
         traced = f" [request id {self.request_id}]" if self.request_id else ""
         return f"HTTP {self.status_code}: {self.message}{where}{traced}"
-
-    def __reduce__(self) -> tuple[object, ...]:
-        # Exceptions are pickled by their positional arguments alone; worker pools would lose the rest.
-        return _rebuild, (type(self), self.message, self.__dict__)
 
 
 class BadRequestError(APIError):
@@ -100,13 +100,13 @@ class AuthenticationError(APIError):
 
 
 class NotFoundError(APIError):
-    """404: no such failed run; it may have expired, or was resumed or deleted by somebody else."""
+    """404: no such failed run. It may have expired, or somebody else resumed or deleted it."""
 
 
 class RateLimitError(APIError):
-    """429. `retry_after` is in seconds from the answer, `reset_at` an aware UTC datetime; None where not sent.
+    """429. `retry_after` is in seconds from the answer, `reset_at` an aware UTC datetime; None if not sent.
 
-    `kind` is "daily" (`RateLimit-*` headers), "burst" (`Burst-RateLimit-*`), or "unknown" (neither was sent).
+    `kind` is "daily" (`RateLimit-*` headers), "burst" (`Burst-RateLimit-*`) or "unknown" (neither was sent).
     """
 
     kind: Literal["daily", "burst", "unknown"] = "unknown"
@@ -117,11 +117,11 @@ class RateLimitError(APIError):
 
 
 class ServerError(APIError):
-    """5xx: the service, or a proxy before it, failed."""
+    """5xx: the service, or a proxy in front of it, failed."""
 
 
 class InvalidResponseError(DLQError, ValueError):
-    """A success that cannot be read: not JSON, or of the wrong shape."""
+    """A successful answer that cannot be read: it is not JSON, or has the wrong shape."""
 
 
 class PaginationError(DLQError):
@@ -129,12 +129,14 @@ class PaginationError(DLQError):
 
 
 class BulkError(DLQError):
-    """A bulk call stopped midway; `__cause__` tells why. Whether the batch that failed was carried out is not known.
+    """A bulk call stopped midway; `__cause__` says why. Whether the failed batch was carried out is unknown.
 
-    `done` is what the call would have returned, so far: a count, or the started runs. `finished` is True where nothing
-    is left to do, since what failed came after the last batch. Otherwise go on with the same filters and `cursor`
-    (None: from the beginning); or where it went by ids, with those of `remaining` that are still in the queue, which
-    the same call with `dlq_ids=error.remaining, dry_run=True` returns.
+    `done` is what the call would have returned for the batches that succeeded: a count, or the started runs.
+    `finished` is True if no batch is left, because the failure came after the last one. Otherwise continue:
+
+    - A call by filters or `all=True`: make the same call with `cursor=error.cursor` (None starts at the beginning).
+    - A call by ids: `dlq_ids=error.remaining, dry_run=True` returns those that are still in the queue; pass them as
+      `dlq_ids`.
     """
 
     def __init__(
@@ -146,11 +148,13 @@ class BulkError(DLQError):
         self.remaining = remaining
         self.finished = finished
 
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), str(self), self.__dict__)
+
+def clipped(text: str, length: int) -> str:
+    """The beginning of a text, for messages."""
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def _rebuild(kind: type[DLQError], message: str, state: dict[str, object]) -> DLQError:
-    error = kind.__new__(kind, message)
+def _rebuild(kind: type[DLQError], arguments: tuple[object, ...], state: dict[str, object]) -> DLQError:
+    error = kind.__new__(kind, *arguments)
     error.__dict__.update(state)
     return error

@@ -12,7 +12,6 @@ from typing import Any, NoReturn
 import jsonschema_rs
 from jsonschema_rs import ValidationErrorKind as Rule
 
-from .._json import decode_json
 from ._drift import Drift, DriftKind
 from ._spec import Spec
 
@@ -67,7 +66,7 @@ class Body:
 
     def findings(self, content: bytes) -> Iterator[Finding]:
         try:
-            value = decode_json(content)
+            value = json.loads(content)
         except ValueError:
             yield DriftKind.NOT_JSON, "", "" if content else "no body"
             return

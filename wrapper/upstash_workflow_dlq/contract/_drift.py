@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..errors import DLQError, _rebuild
+from upstash_workflow_dlq.errors import DLQError
 
 SHOWN_IN_AN_ERROR = 5
 
@@ -66,6 +66,3 @@ class ContractError(DLQError):
         shown = "; ".join(map(str, drifts[:SHOWN_IN_AN_ERROR]))
         more = len(drifts) - SHOWN_IN_AN_ERROR
         return cls(f"the answer is not as the spec says: {shown}" + (f"; and {more} more" if more > 0 else ""), drifts)
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), str(self), self.__dict__)

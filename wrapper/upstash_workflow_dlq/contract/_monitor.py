@@ -17,8 +17,8 @@ from typing import ParamSpec, TypeVar
 
 import httpx
 
-from .._client import AsyncDLQClient, DLQClient
-from .._version import __version__
+from upstash_workflow_dlq import AsyncDLQClient, DLQClient, __version__
+
 from ._checks import Contract
 from ._drift import ContractError, Drift, DriftKind
 from ._spec import read_spec, spec_path
@@ -29,7 +29,6 @@ logger = logging.getLogger("upstash_workflow_dlq.contract")
 MAX_DRIFTS = 1_000
 MAX_PATH = 200
 
-Hook = Callable[[httpx.Response], object]
 Redact = Callable[[str], str]
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -86,21 +85,21 @@ class ContractMonitor:
         self._unlisted = 0
 
     def watch(self, client: DLQClient | AsyncDLQClient) -> None:
-        """Look at this client's answers from now on, and at those of its `low_level` (but not of copies of that).
+        """Look at this client's answers from now on, and at those of its `low_level`.
 
         Reads the spec, which takes a tenth of a second the first time. Watching twice is as watching once.
         """
         if self._contract is None:
             self._contract = Contract(read_spec(spec_path() if self._spec is None else Path(self._spec).absolute()))
-        for hooks, hook in self._hooks(client):
-            if hook not in hooks:
-                hooks.append(hook)
+        hook = self._hook(client)
+        if hook not in client.response_hooks:
+            client.response_hooks.append(hook)
 
     def unwatch(self, client: DLQClient | AsyncDLQClient) -> None:
-        """Look at this client no longer. It then runs as if there had never been a monitor."""
-        for hooks, hook in self._hooks(client):
-            if hook in hooks:
-                hooks.remove(hook)
+        """Stop looking at this client's answers."""
+        hook = self._hook(client)
+        if hook in client.response_hooks:
+            client.response_hooks.remove(hook)
 
     @contextmanager
     def watching(self, client: DLQClient | AsyncDLQClient) -> Iterator[ContractMonitor]:
@@ -139,16 +138,10 @@ class ContractMonitor:
         }
         return json.dumps(document, indent=2) + "\n"
 
-    def _hooks(self, client: DLQClient | AsyncDLQClient) -> Iterator[tuple[list[Hook], Hook]]:
-        """The response hooks of the client and of its low-level one, each with what belongs in there."""
+    def _hook(self, client: DLQClient | AsyncDLQClient) -> _Hook:
         if not isinstance(client, DLQClient | AsyncDLQClient):
             raise TypeError(f"a monitor watches a DLQClient or an AsyncDLQClient, not {type(client).__name__}")
-        hook = _Hook(self, client)
-        yield client._response_hooks, hook
-        if isinstance(client, DLQClient):
-            yield client.low_level.get_httpx_client().event_hooks["response"], hook
-        else:
-            yield client.low_level.get_async_httpx_client().event_hooks["response"], _AsyncHook(hook)
+        return _Hook(self, client.redact)
 
     def _look(self, response: httpx.Response, redact: Redact) -> None:
         if self._random.random() >= self._sample:
@@ -216,21 +209,13 @@ class ContractMonitor:
 
 @dataclass(frozen=True)
 class _Hook:
-    """What is called with each answer, whose body the transport has read by then."""
+    """What a client calls with each final response. Equal for the same monitor and client."""
 
     monitor: ContractMonitor
-    client: DLQClient | AsyncDLQClient
+    redact: Redact
 
     def __call__(self, response: httpx.Response) -> None:
-        self.monitor._look(response, self.client._config.credentials.redact)
-
-
-@dataclass(frozen=True)
-class _AsyncHook:
-    hook: _Hook
-
-    async def __call__(self, response: httpx.Response) -> None:
-        self.hook(response)
+        self.monitor._look(response, self.redact)
 
 
 def _order(drift: Drift) -> tuple[str, int, str, str, str]:

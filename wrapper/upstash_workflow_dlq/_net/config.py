@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import functools
 import re
+import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from ipaddress import ip_address
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import quote
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
-from msgspec import Struct
 
-from .errors import ConfigurationError
+from ..errors import ConfigurationError
 
 DEFAULT_BASE_URL = "https://qstash.upstash.io"
 REGIONAL_BASE_URLS = {
@@ -24,22 +21,27 @@ REGIONAL_BASE_URLS = {
 HIDDEN = "[token]"
 
 
-@dataclass(frozen=True)
 class Credentials:
-    """The token and how it travels. Its repr does not show it."""
+    """The token, and where it is sent. The repr does not show it."""
 
-    token: str = field(repr=False)
-    auth: Literal["header", "query"]
+    __slots__ = ("auth", "token")
+
+    def __init__(self, token: str, auth: Literal["header", "query"]) -> None:
+        self.token = token
+        self.auth = auth
+
+    def __repr__(self) -> str:
+        return f"Credentials(auth={self.auth!r})"
 
     def redact(self, text: str) -> str:
-        """The text without the token, also where it was encoded for a URL or for JSON."""
-        if len(self.token) < 8:  # no real token, and as likely to be a part of any word
+        """The text without the token, also if it is encoded for a URL or for JSON."""
+        if len(self.token) < 8:  # no real token, and likely to be part of other words
             return text
         spellings = {self.token, quote(self.token), quote(self.token, safe=""), self.token.replace("/", "\\/")}
         return functools.reduce(lambda shown, spelling: shown.replace(spelling, HIDDEN), spellings, text)
 
 
-class Config(Struct, frozen=True):
+class Config(NamedTuple):
     base_url: str
     credentials: Credentials
 
@@ -65,7 +67,7 @@ class Config(Struct, frozen=True):
                 _region_key(region, "region") if region is not None else _region_key(from_environment, "QSTASH_REGION")
             )
             token_names.insert(0, f"{key}_QSTASH_TOKEN")
-            # QSTASH_URL may belong to another region: it must not override one that was asked for by argument.
+            # QSTASH_URL may belong to another region: it must not override a region passed as an argument.
             url_names = [f"{key}_QSTASH_URL"] if region is not None else [f"{key}_QSTASH_URL", "QSTASH_URL"]
             fallback_url = REGIONAL_BASE_URLS[key]
         if token is None:
@@ -80,25 +82,49 @@ class Config(Struct, frozen=True):
 
 
 def environment_proxy(base_url: str) -> str | None:
-    """The proxy that HTTPS_PROXY and its kin name for this URL. httpx reads them only where it makes its own transport.
+    """The proxy for this URL from HTTPS_PROXY, ALL_PROXY and so on. httpx reads them for its own transports only.
 
     Loopback is never reached through a proxy: that would send the token off this machine in clear.
     """
+    from urllib.request import getproxies, proxy_bypass
+
     url = httpx.URL(base_url)
-    if is_loopback(url.host) or proxy_bypass(url.host):
-        return None
     proxies = getproxies()
     proxy = proxies.get(url.scheme) or proxies.get("all")
-    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+    if not proxy or is_loopback(url.host) or proxy_bypass(url.host):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def is_loopback(host: str) -> bool:
+    from ipaddress import ip_address  # https to a named host, the usual case, does not need it
+
     if host.lower().rstrip(".") == "localhost":
         return True
     try:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def tls_context(base_url: str) -> ssl.SSLContext:
+    # Plain http has nothing to verify: this context trusts nobody, and needs no CA bundle.
+    return _ca_context() if httpx.URL(base_url).scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+@functools.cache
+def _ca_context() -> ssl.SSLContext:
+    # Shared by all clients: loading the CA bundle takes about 35 ms.
+    return httpx.create_ssl_context()
+
+
+def checked_timeout(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
+    if timeout is None or isinstance(timeout, httpx.Timeout):
+        return httpx.Timeout(timeout)
+    # Sockets take no more than about 10**9 seconds.
+    if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not 0 < timeout < 10**9:
+        raise ConfigurationError("timeout must be positive seconds, an httpx.Timeout, or None to wait for ever")
+    return httpx.Timeout(timeout)
 
 
 def _read(environ: Mapping[str, str], names: list[str]) -> str | None:
@@ -119,7 +145,7 @@ def _checked_token(token: str) -> str:
     token = token.strip()
     # Anything else would end in an httpx or h11 error that quotes the header, and so the token.
     if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise ConfigurationError("token is empty or has characters that no token has (spaces, line breaks, non-ASCII)")
+        raise ConfigurationError("token is empty or has characters that no token has: spaces, line breaks, non-ASCII")
     return token
 
 
@@ -130,13 +156,13 @@ def _checked_url(base_url: object, allow_insecure: bool) -> str:
         url = httpx.URL(str(base_url)) if isinstance(base_url, str | httpx.URL) else None
         host = "" if url is None else url.host.encode("idna").decode()
     except (httpx.InvalidURL, UnicodeError):
-        raise ConfigurationError(f"{shape}, and is not a URL") from None
+        raise ConfigurationError(f"{shape}; what was given is not a URL") from None
     if url is None or url.scheme not in {"http", "https"} or not host or "?" in str(base_url) or "#" in str(base_url):
         raise ConfigurationError(shape)
     if url.userinfo:
         raise ConfigurationError(f"{shape}, without a user name or password: they would show in logs")
     if url.scheme == "http" and not allow_insecure and not is_loopback(url.host):
         raise ConfigurationError(
-            f"http to {host} would send the token in clear: use https, or allow_insecure=True if you must"
+            f"http to {host} would send the token in clear: use https, or pass allow_insecure=True to accept that"
         )
     return str(url).rstrip("/")

@@ -1,4 +1,4 @@
-"""Decoding JSON, in one place."""
+"""Decoding JSON, by msgspec. Imported where it is used: msgspec takes a tenth of a start."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from typing import Annotated, Any
 
 import msgspec
 
-# Three times as fast as json. Strict: what only json reads, such as lone surrogates, is left to that.
+from .times import YEAR_2106
+
+# Three times as fast as json. It is strict: what only json reads, such as lone surrogates, is left to json.
 _decode = msgspec.json.Decoder().decode
 
-
-# Up to there, a float of seconds is exact to the microsecond.
-YEAR_2106 = 2**32 * 1000
 _Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=YEAR_2106)]
 
 
 class Head(msgspec.Struct, gc=False):
-    """What listings mostly look at, of one message. Decoding it skips over the rest."""
+    """The fields of a message that listings mostly look at. Decoding them skips the rest."""
 
     dlqId: str | None = None
     workflowUrl: str | None = None
@@ -49,17 +48,17 @@ def decode_json(content: bytes) -> Any:
 
 
 def split_page(content: bytes) -> tuple[list[Head], list[bytes], str | None] | None:
-    """Head and JSON of each message, and the cursor. None where anything is not as expected: that needs decode_json.
+    """Head and JSON of each message, and the cursor. None if the page is not as expected: then use decode_json.
 
-    Two passes, after which listing and looking at four fields takes 2.5 times less than after decoding all of it.
+    Two passes: listing a page and looking at four fields takes 2.5 times less than decoding all of it would.
     """
     try:
         page = _decode_heads(content)
         if page.messages is None:
             return None
         if not content.isascii():
-            content.decode()  # what is skipped over is not checked for this
-        # Copies: a slice would keep the whole page in memory for as long as one of its runs is kept.
+            content.decode()  # msgspec does not check what it skips
+        # Copies: a slice would keep the whole page in memory while any of its runs is kept.
         return page.messages, list(map(bytes, _decode_contents(content).messages)), page.cursor
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
@@ -80,5 +79,5 @@ def _decode_leniently(content: bytes) -> Any:
         complaint = "nested too deeply"
     except ValueError as error:
         complaint = str(error)
-    # Outside the handler, so that the error does not drag the whole content along: json keeps it in its own.
+    # Raised outside the handler: json's own error keeps the whole content alive.
     raise ValueError(complaint)

@@ -1,0 +1,99 @@
+"""What both clients are made from and have in common."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from types import EllipsisType
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+
+import httpx
+
+from ._net.clock import SystemClock
+from ._net.config import HIDDEN, Config, checked_timeout
+from ._net.connection import HEADERS, AsyncConnection, Connection
+from ._net.sending import ResponseHook
+
+if TYPE_CHECKING:
+    from httpx_retries import Retry
+    from upstash_workflow_rest import AuthenticatedClient
+
+ConnectionT = TypeVar("ConnectionT", Connection, AsyncConnection)
+TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
+
+
+class BaseClient(Generic[ConnectionT, TransportT]):
+    # Tests put another clock in its place.
+    _clock = SystemClock()
+
+    def __init__(
+        self,
+        token: str | None = None,
+        *,
+        base_url: str | None = None,
+        region: str | None = None,
+        auth: Literal["header", "query"] = "header",
+        timeout: float | httpx.Timeout | None = 30.0,
+        retry: Retry | EllipsisType | None = ...,
+        transport: TransportT | None = None,
+        allow_insecure: bool = False,
+    ) -> None:
+        """Read what is not given from the environment. Nothing is sent.
+
+        Raises `ConfigurationError` if that gives no token, or a base URL that would expose it.
+
+        Args:
+            token: QStash token; else `{REGION}_QSTASH_TOKEN`, `QSTASH_TOKEN`.
+            base_url: else `{REGION}_QSTASH_URL` or the region's own URL, `QSTASH_URL`, the vendor's default.
+            region: "us-east-1" or "eu-central-1", since each has its own queue; else `QSTASH_REGION`.
+            auth: "query" sends the token as `qstash_token` instead of in the header.
+            timeout: seconds for each of connecting, sending and receiving; None waits for ever.
+            retry: rules of httpx-retries instead of the default ones; None switches retries off. `total_timeout` counts
+                seconds from the first try.
+            transport: any httpx transport, for proxies, recorders and tests.
+            allow_insecure: accept plain http to other machines, although it sends the token in clear.
+        """
+        self._config = Config.resolve(
+            os.environ, token=token, base_url=base_url, region=region, auth=auth, allow_insecure=allow_insecure
+        )
+        self._timeout = checked_timeout(timeout)
+        self._connection: ConnectionT = self._connect(retry, transport)
+
+    def _connect(self, retry: Retry | EllipsisType | None, transport: TransportT | None) -> ConnectionT:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self._config.base_url!r})"
+
+    @cached_property
+    def low_level(self) -> AuthenticatedClient:
+        """The generated client, set up like this one, for calls that have no method here.
+
+        It shares this client's connections and retries, and closing it closes both. It does not hold the token, which
+        is added on the way out. A status that the spec does not name raises
+        `upstash_workflow_rest.errors.UnexpectedStatus`.
+        """
+        from upstash_workflow_rest import AuthenticatedClient
+
+        return AuthenticatedClient(
+            self._config.base_url,
+            HIDDEN,
+            headers=dict(HEADERS),
+            timeout=self._timeout,
+            httpx_args={"transport": self._connection.sender},
+            raise_on_unexpected_status=True,
+        )
+
+    @property
+    def response_hooks(self) -> list[ResponseHook]:
+        """Functions to call with each final `httpx.Response`, of this client and of its `low_level`.
+
+        Append a plain function, for the async client too. When it is called the body has been read; the retries are
+        over; `response.request` has no token. What it raises is raised from the call. Use it for metrics, recorders
+        and checks.
+        """
+        return self._connection.sender.hooks
+
+    def redact(self, text: str) -> str:
+        """The text without this client's token, for logs that may quote what the service answered."""
+        return self._config.credentials.redact(text)

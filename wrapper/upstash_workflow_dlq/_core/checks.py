@@ -1,0 +1,87 @@
+"""Checks of arguments, one of each kind. Each returns the plain value that is sent, or raises before anything is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+MAX_ID_LENGTH = 1000
+
+
+def whole_number(name: str, value: object, *, least: int | None = None, most: int | None = None) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} takes an int, not {type(value).__name__}")
+    if (least is not None and value < least) or (most is not None and value > most):
+        expected = f"at least {least}" if most is None else f"{least} to {most}"
+        raise ValueError(f"{name} is {value}; it must be {expected}")
+    return int(value)
+
+
+def flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"{name} takes True or False, not {type(value).__name__}")
+    return value
+
+
+def text(name: str, value: object) -> str:
+    """A plain string: str() of a subclass may give something else, such as the name of an enum member."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} takes a string, not {type(value).__name__}")
+    return str.__str__(value)
+
+
+def several(name: str, value: object, kind: type, check: Callable[[str, object], T]) -> list[T]:
+    """One value of a kind, or any iterable of them, each checked."""
+    if isinstance(value, kind):
+        return [check(name, value)]
+    if not isinstance(value, Iterable) or isinstance(value, str | bytes):
+        expected = "a string" if kind is str else f"an {kind.__name__}"
+        raise TypeError(f"{name} takes {expected} or several, not {type(value).__name__}")
+    return [check(name, item) for item in value]
+
+
+def dlq_id(value: object) -> str:
+    """An id to put into a path. An empty one would address the whole queue, dots another path."""
+    if not isinstance(value, str):
+        raise TypeError(f"expected a FailedRun or its dlq_id, got {type(value).__name__}")
+    plain = str.__str__(value)
+    if not plain.strip():
+        raise ValueError("the dlq_id is empty: that would address the whole queue")
+    if len(plain) > MAX_ID_LENGTH:
+        raise ValueError(f"the dlq_id has {len(plain)} characters; an id has at most {MAX_ID_LENGTH}")
+    if not plain.isprintable():
+        raise ValueError(f"the dlq_id {plain!r} has control characters")
+    # A slash is sent encoded, but a proxy may decode it.
+    if any(step in {"", ".", ".."} for step in plain.replace("\\", "/").split("/")):
+        raise ValueError(f"the dlq_id {plain!r} would be read as a path")
+    return plain
+
+
+def cursor(value: object) -> str | None:
+    if value is None:
+        return None
+    plain = text("cursor", value)
+    if not plain.strip() or not is_unicode(plain):
+        raise ValueError("cursor is empty or not valid Unicode: leave it out to start at the beginning")
+    return plain
+
+
+def header_value(name: str, value: object) -> str:
+    plain = text(name, value)
+    if not plain.strip():
+        raise ValueError(f"{name} is empty: leave it out to keep the run's own setting")
+    # A line break would end the header, and there is no agreed encoding for what is not ASCII.
+    if not (plain.isascii() and plain.isprintable()):
+        raise ValueError(f"{name} {plain!r} cannot be sent in a header: use printable ASCII only")
+    return plain.strip()
+
+
+def is_unicode(value: str) -> bool:
+    """Whether it can be encoded: lone surrogates cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

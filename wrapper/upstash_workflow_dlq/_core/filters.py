@@ -1,0 +1,152 @@
+"""Filters, each defined once: its type, its name on the wire, how it is checked. Checked before anything is sent."""
+
+# Without `from __future__ import annotations`: the definitions are read from the annotations.
+import math
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from typing import Annotated, Any, NamedTuple, TypedDict
+from urllib.parse import urlencode
+
+from . import checks
+from .run import FailureFunctionState
+from .times import parse_iso, to_milliseconds
+
+__all__ = ["RunFilters", "ScanFilters"]
+
+# An aware datetime, an int of Unix milliseconds, or an ISO 8601 string with an offset.
+DateLike = datetime | int | str
+
+# Servers commonly take request lines of 8 kB.
+MAX_QUERY_LENGTH = 7000
+
+
+def _text(name: str, value: object) -> str:
+    plain = checks.text(name, value)
+    if not plain.strip():
+        raise ValueError(f"{name} is empty: leave it out to match any {name}")
+    if not checks.is_unicode(plain):
+        raise ValueError(f"{name} {plain!r} is not valid Unicode")
+    return plain
+
+
+def _texts(name: str, value: object) -> list[str]:
+    values = checks.several(name, value, str, _text)
+    if not values:
+        raise ValueError(f"{name} has no values: leave it out to match any {name}")
+    for item in values:
+        if "," in item:
+            raise ValueError(f"{name} {item!r} has a comma: the service would split it, and cannot match it exactly")
+    return values
+
+
+def _statuses(name: str, value: object) -> frozenset[int]:
+    statuses = frozenset(checks.several(name, value, int, checks.whole_number))
+    if not statuses:
+        raise ValueError(f"{name} has no values: leave it out to match any {name}")
+    return statuses
+
+
+def _milliseconds(name: str, value: object) -> int:
+    if isinstance(value, str):
+        try:
+            value = parse_iso(value)
+        except ValueError:
+            raise ValueError(
+                f"{name} {value!r} is not an ISO 8601 time with an offset, such as 2026-11-22T03:00:00Z"
+            ) from None
+    if isinstance(value, datetime):
+        if value.utcoffset() is None:
+            raise ValueError(f"{name} {value} has no time zone, and guessing one loses runs: add tzinfo or an offset")
+        return to_milliseconds(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not -(2**63) <= value < 2**63:
+            raise ValueError(f"{name} {value} is not a number of Unix milliseconds: it has more than 64 bits")
+        return int(value)
+    hint = " (without a time zone, a date says not when the day begins)" if isinstance(value, date) else ""
+    raise TypeError(
+        f"{name} takes an aware datetime, Unix milliseconds or an ISO 8601 string, not {type(value).__name__}{hint}"
+    )
+
+
+class Filter(NamedTuple):
+    """`wire`: the name of its query parameter; None if the service has none, and it is applied on this side."""
+
+    wire: str | None
+    check: Callable[[str, object], Any]
+
+
+class ScanFilters(TypedDict, total=False):
+    """The filters without the dates, which `scan` takes as arguments of its own. `RunFilters` describes each."""
+
+    label: Annotated[str | Iterable[str] | None, Filter("label", _texts)]
+    workflow_url: Annotated[str | Iterable[str] | None, Filter("workflowUrl", _texts)]
+    workflow_run_id: Annotated[str | None, Filter("workflowRunId", _text)]
+    workflow_created_at: Annotated[DateLike | None, Filter("workflowCreatedAt", _milliseconds)]
+    failure_function_state: Annotated[
+        FailureFunctionState | str | Iterable[FailureFunctionState | str] | None,
+        Filter("failureFunctionState", _texts),
+    ]
+    caller_ip: Annotated[str | Iterable[str] | None, Filter("callerIp", _texts)]
+    flow_control_key: Annotated[str | Iterable[str] | None, Filter("flowControlKey", _texts)]
+    response_status: Annotated[int | Iterable[int] | None, Filter(None, _statuses)]
+
+
+class RunFilters(ScanFilters, total=False):
+    """Which failed runs to select. Several values of one filter are ORed, filters are ANDed. None means not given.
+
+    label: one or several labels.
+    workflow_url: one or several URLs of workflows, in full.
+    workflow_run_id: id of one workflow run.
+    workflow_created_at: when the workflow run was created, to the millisecond.
+    failure_function_state: one or several of `FailureFunctionState`.
+    caller_ip: one or several IP addresses that runs were started from.
+    flow_control_key: one or several flow control keys.
+    response_status: one or several HTTP statuses that the failed step answered. Applied on this side: all other
+        matches are read.
+    from_date, to_date: when the run failed, as the service counts it; both ends are included.
+
+    Dates are aware datetimes, ints of Unix milliseconds, or ISO 8601 strings with an offset. A value with a comma is
+    refused, because the service would split it.
+    """
+
+    from_date: Annotated[DateLike | None, Filter("fromDate", _milliseconds)]
+    to_date: Annotated[DateLike | None, Filter("toDate", _milliseconds)]
+
+
+FILTERS: dict[str, Filter] = {name: kind.__metadata__[0] for name, kind in RunFilters.__annotations__.items()}
+
+
+class Filters(NamedTuple):
+    """Checked filters: `query` for the service, by the names above; `response_status` (empty: any) for this side."""
+
+    query: dict[str, Any]
+    response_status: frozenset[int]
+
+    @classmethod
+    def parse(cls, given: Mapping[str, object]) -> "Filters":
+        query: dict[str, Any] = {}
+        local: dict[str, Any] = {}
+        for name, value in given.items():
+            if name not in FILTERS:
+                raise TypeError(_no_such_filter(name))
+            if value is not None:
+                kept = local if FILTERS[name].wire is None else query
+                kept[name] = FILTERS[name].check(name, value)
+        if query.get("from_date", -math.inf) > query.get("to_date", math.inf):
+            raise ValueError("from_date is after to_date, so no run can match; swap them?")
+        if len(urlencode(query, doseq=True)) > MAX_QUERY_LENGTH:
+            raise ValueError("the filters are too long for a URL: pass fewer values in one call")
+        return cls(query, **{"response_status": frozenset[int](), **local})
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether they select everything."""
+        return not (self.query or self.response_status)
+
+
+def _no_such_filter(name: str) -> str:
+    from difflib import get_close_matches
+
+    like = get_close_matches(name.lower(), FILTERS, n=1)
+    hint = f"; did you mean {like[0]}?" if like else "."
+    return f"there is no filter {name!r}{hint} The filters are {', '.join(FILTERS)}"

@@ -1,0 +1,208 @@
+"""What drives the flows of `_core`: calls become requests, responses become answers, transport errors become ours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import EllipsisType
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from urllib.parse import urlencode
+from weakref import WeakSet
+
+import httpx
+
+from .._core.answers import Answer, Call, Flow
+from .._core.retries import Sent, logger
+from .._version import __version__
+from ..errors import ConfigurationError, TransportError
+from .auth import AsyncTokenTransport, TokenTransport
+from .clock import SystemClock
+from .config import Config, environment_proxy, tls_context
+from .sending import AsyncSender, Sender
+
+if TYPE_CHECKING:
+    from httpx_retries import Retry
+
+HEADERS = {
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": f"upstash-workflow-dlq/{__version__}",
+}
+
+# As in httpx, but all are kept alive: it would close those beyond 20 after each request.
+LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+
+T = TypeVar("T")
+SenderT = TypeVar("SenderT", Sender, AsyncSender)
+TransportT = TypeVar("TransportT", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
+
+
+class Reader(Protocol):
+    """Threads that read ahead over a connection."""
+
+    def halt(self) -> None: ...
+
+
+class AsyncReader(Protocol):
+    """Tasks that read ahead over a connection."""
+
+    async def halt(self) -> None: ...
+
+
+class _Connection(Generic[SenderT]):
+    """What both kinds share."""
+
+    def __init__(self, config: Config, timeout: httpx.Timeout, sender: SenderT) -> None:
+        self.sender: SenderT = sender
+        self._base_url = httpx.URL(config.base_url)
+        self._redact = config.credentials.redact
+        self._timeout = timeout
+
+    @property
+    def clock(self) -> SystemClock:
+        return self.sender.clock
+
+    def _request(self, call: Call) -> httpx.Request:
+        # Without httpx.Client: its redirects, cookies and hooks would cost a third of the time of a request.
+        path = self._base_url.raw_path.rstrip(b"/") + call.kwargs["url"].encode()
+        if query := urlencode(call.kwargs.get("params", {}), doseq=True):
+            path += b"?" + query.encode()
+        return httpx.Request(
+            call.kwargs["method"],
+            self._base_url.copy_with(raw_path=path),
+            headers={**HEADERS, **call.kwargs.get("headers", {})},
+            extensions={"timeout": self._timeout.as_dict()},
+        )
+
+    def _answer(self, request: httpx.Request, sent: Sent) -> Answer:
+        response = sent.response
+        headers, content = response.headers, response.content
+        if not response.is_success:
+            # A server that quotes the token back must not put it into an exception.
+            headers = httpx.Headers(
+                [(name, self._redact(value)) for name, value in headers.multi_items()], headers.encoding
+            )
+            content = self._redact(content.decode("latin-1")).encode("latin-1")
+        answer = Answer(
+            status_code=response.status_code,
+            headers=headers,
+            content=content,
+            method=request.method,
+            url=str(request.url),
+            maybe_done_before=sent.maybe_done_before,
+            received_at=self.clock.time(),
+        )
+        logger.debug("%s %s: HTTP %d, %d bytes", answer.method, answer.url, answer.status_code, len(answer.content))
+        return answer
+
+    @contextmanager
+    def _transport_errors(self, request: httpx.Request) -> Iterator[None]:
+        try:
+            yield
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError) as error:
+            reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+            if isinstance(error, httpx.RequestError):
+                error.request = request
+            raise TransportError(f"{request.method} {request.url} got no complete answer: {reason}") from error
+
+
+class Connection(_Connection[Sender]):
+    """The sync kind. `readers` are stopped when it closes."""
+
+    def __init__(
+        self,
+        config: Config,
+        timeout: httpx.Timeout,
+        retry: Retry | EllipsisType | None,
+        transport: httpx.BaseTransport | None,
+        clock: SystemClock,
+    ) -> None:
+        inner = _network_transport(httpx.HTTPTransport, config) if transport is None else transport
+        _check_transport(inner, httpx.BaseTransport)
+        super().__init__(config, timeout, Sender(TokenTransport(config, inner), retry, clock))
+        self.readers: WeakSet[Reader] = WeakSet()
+
+    def run(self, flow: Flow[T], sleep: Callable[[float], object] | None = None) -> T:
+        """`sleep` waits between tries, if the clock of the client is not to."""
+        try:
+            call = next(flow)
+            while True:
+                try:
+                    answer = self._send(call, sleep)
+                except Exception as error:
+                    call = flow.throw(error)
+                else:
+                    call = flow.send(answer)
+        except StopIteration as ended:
+            result: T = ended.value
+            return result
+        finally:
+            flow.close()
+
+    def _send(self, call: Call, sleep: Callable[[float], object] | None) -> Answer:
+        request = self._request(call)
+        with self._transport_errors(request):
+            return self._answer(request, self.sender.send(request, call.policy, sleep))
+
+    def close(self) -> None:
+        for reader in list(self.readers):
+            reader.halt()
+        self.sender.close()
+
+
+class AsyncConnection(_Connection[AsyncSender]):
+    """The kind for asyncio and trio. `readers` are stopped when it closes."""
+
+    def __init__(
+        self,
+        config: Config,
+        timeout: httpx.Timeout,
+        retry: Retry | EllipsisType | None,
+        transport: httpx.AsyncBaseTransport | None,
+        clock: SystemClock,
+    ) -> None:
+        inner = _network_transport(httpx.AsyncHTTPTransport, config) if transport is None else transport
+        _check_transport(inner, httpx.AsyncBaseTransport)
+        super().__init__(config, timeout, AsyncSender(AsyncTokenTransport(config, inner), retry, clock))
+        self.readers: WeakSet[AsyncReader] = WeakSet()
+
+    async def run(self, flow: Flow[T]) -> T:
+        try:
+            call = next(flow)
+            while True:
+                try:
+                    answer = await self._send(call)
+                except Exception as error:
+                    call = flow.throw(error)
+                else:
+                    call = flow.send(answer)
+        except StopIteration as ended:
+            result: T = ended.value
+            return result
+        finally:
+            flow.close()
+
+    async def _send(self, call: Call) -> Answer:
+        request = self._request(call)
+        with self._transport_errors(request):
+            return self._answer(request, await self.sender.send(request, call.policy))
+
+    async def aclose(self) -> None:
+        for reader in list(self.readers):
+            await reader.halt()
+        await self.sender.aclose()
+
+
+def _network_transport(kind: Callable[..., TransportT], config: Config) -> TransportT:
+    url = config.base_url
+    try:
+        return kind(verify=tls_context(url), proxy=environment_proxy(url), limits=LIMITS)
+    except (httpx.InvalidURL, ValueError):
+        raise ConfigurationError(
+            "the proxy in the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) is not a valid URL"
+        ) from None
+
+
+def _check_transport(transport: object, kind: type[httpx.BaseTransport] | type[httpx.AsyncBaseTransport]) -> None:
+    if not isinstance(transport, kind):
+        raise ConfigurationError(f"transport must be an httpx.{kind.__name__}, not {type(transport).__name__}")
