@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import re
 from typing import Any
 
 import pytest
 from fakes import Wire
 from openapi import operations, parameters
-from upstash_workflow_dlq import DLQClient, FlowControl
+from upstash_workflow_dlq import BulkOptions, DLQClient, FlowControl, Overrides, RunFilters
 from upstash_workflow_dlq._core.reading import LIST_PARAMETERS, list_request
 from upstash_workflow_rest.api.dlq import list_failed_runs
 
@@ -83,6 +84,36 @@ def test_the_list_is_asked_for_as_the_generated_builder_would() -> None:
     assert ours == built
     assert list(ours["params"]) == list(built["params"])
     assert list_request({"count": 100}) == list_failed_runs._get_kwargs()
+
+
+@pytest.mark.parametrize("name", RunFilters.__annotations__)
+def test_every_filter_is_sent_or_applied_here(name: str) -> None:
+    value = {**FILTERS, "workflow_run_id": "wfr_1", "response_status": 503}[name]
+    runs = [{"dlqId": "1", "workflowRunId": "wfr_1", "responseStatus": 503}, {"dlqId": "2", "responseStatus": 500}]
+    wire = Wire({"messages": runs, "deleted": 2}, forever=True)
+    with DLQClient("t0ken", transport=wire) as client:
+        listed: dict[str, Any] = {name: value}
+        found = [run.dlq_id for run in client.list(**listed)]
+        client.delete_many(**listed)
+    sent = [request.url.params for request in wire.requests]
+    if name == "response_status":
+        assert found == ["1"]
+        assert sent[-1].get_list("dlqIds") == ["1"]
+    elif name == "workflow_run_id":
+        assert [params.get("workflowRunId") for params in sent] == ["wfr_1", "wfr_1", None]
+        assert sent[-1].get_list("dlqIds") == ["1"]
+    else:
+        [wire_name] = {parameter for parameter in sent[0] if parameter != "count"}
+        assert wire_name.lower() == name.replace("_", "")
+        assert [params.get(wire_name) for params in sent] == [str(value)] * 2
+
+
+def test_every_filter_override_and_option_is_described() -> None:
+    for options in (RunFilters, Overrides, BulkOptions):
+        assert options.__doc__ is not None
+        own = options.__annotations__.keys() - (RunFilters.__annotations__.keys() if options is BulkOptions else set())
+        missing = {name for name in own if not re.search(rf"^    (\w+, )?{name}\b", options.__doc__, re.MULTILINE)}
+        assert not missing
 
 
 @pytest.mark.parametrize("operation_id", operations())

@@ -17,9 +17,11 @@ ReadTime = Callable[[FailedRun], int | None]
 # Pages have a direction if the mean times of the two halves of one differ by more than this share of its span. Of pages
 # of 100 runs in random order, 1 in 1,800 does (20,000 simulated).
 DIRECTION_SHARE = 1 / 5
-# Or else if one end of the window is further away from the page than this share of the window.
+# Or else if one end of the window is further away from the page than this share of the window. From 0.05 to 0.4 it
+# makes no difference in the simulation that scan.py describes.
 FAR_END_SHARE = 1 / 4
-# With more pages to go than this, where they lie is unknown: cut close to what was seen first.
+# With more pages to go than this, where they lie is unknown: cut close to what was seen first. There, without dates,
+# 128 gave 6.2 to 6.7 times for runs of the last hour, day and month, 16 gave 5.6 to 6.2, and 512 gave 5.6 to 6.7.
 FAR_PAGES = 128
 
 

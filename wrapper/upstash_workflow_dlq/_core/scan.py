@@ -27,12 +27,19 @@ HOUR = 3_600_000
 # Without a start date, the first cuts go back so far. Entries expire after three months at most; if there are older
 # ones, they are in a window of their own.
 RETENTION = 100 * 24 * HOUR
-# After so many pages a window is not given up any more. Until then it remembers what it has delivered, 2 kB a page.
+
+# The figures below were chosen by simulation: 10,000 runs, 8 workers, uniform and bursty data, the last hour, day and
+# month, with and without dates. "Times" are requests in sequence by rounds of requests in parallel; most is 8.
+
+# After so many pages a window is not given up any more. Until then it remembers what it has delivered, 2 kB a page;
+# that bounds its memory, and from 4 to 256 pages makes no difference to the speed.
 MAX_PAGES_READ_TWICE = 64
-# A window is split if it would take this much longer than its share of the work, in pages or as a share of its own.
+# A window is split if it would take this much longer than its share of the work: in pages, and as a part of its own.
+# 1 to 4 pages and 1/8 to 1/4 are alike; with 8 pages or 3/4, 5.9 times became 4.8 and 4.5.
 MIN_EXCESS_PAGES = 2
 MIN_EXCESS_SHARE = 1 / 4
 # Requests that may be in vain (pages read twice, windows that turn out empty): so many a worker, and a share of all.
+# With none a worker 5.9 times became 1.8, from 2 on nothing is gained; with no share 4.8 became 3.4, from 1/8 nothing.
 VAIN_REQUESTS_A_WORKER = 3
 VAIN_REQUESTS_SHARE = 1 / 4
 

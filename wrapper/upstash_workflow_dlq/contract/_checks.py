@@ -1,4 +1,4 @@
-"""Where an answer leaves the spec. No I/O, and nothing of an answer is kept."""
+"""Where an answer drifts from the spec. No I/O, and no answer is kept."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from jsonschema_rs import ValidationErrorKind as Rule
 from ._drift import Drift, DriftKind
 from ._spec import Spec
 
-# Looked at per answer. Each costs microseconds, and a page can have any number of them.
+# Per answer. Each costs microseconds, and a page can have any number of them.
 MAX_VIOLATIONS = 2_000
 
-# Where a schema has others that describe the same value.
+# Where a schema holds other schemas of the same value.
 IN_PLACE = ("allOf", "anyOf", "oneOf")
 
-# What was found, where, and in which words of the schema.
+# What was found, where, and how the schema puts it.
 Finding = tuple[DriftKind, str, str]
 
 
 class Contract:
-    """Checks answers against one spec. What a body needs is made when the first of its kind comes."""
+    """Checks answers against one spec. Each body's validator is made when its first answer comes."""
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self._bodies: dict[tuple[str, int], Body | None] = {}
 
     def drifts(self, method: str, path: str, status: int, content: bytes) -> set[Drift]:
-        """All drift of this answer, each once. `path` is that of the request, encoded as on the wire."""
+        """All drift of this answer, each once. `path` is the path of the request, encoded as on the wire."""
         operation = self.spec.operation(method, path)
         if operation is None:
             return {Drift(DriftKind.UNDOCUMENTED_OPERATION, self.spec.masked(method, path), status)}
@@ -48,7 +48,7 @@ class Contract:
         return {Drift(kind, operation.id, status, where, detail) for kind, where, detail in findings}
 
     def _body(self, response: Any) -> Body | None:
-        """Only JSON has a schema to hold it against; no documented body means that any will do."""
+        """Only JSON is compared with its schema. None: no body is documented, so any is allowed."""
         for name, media in self.spec.resolved(response).get("content", {}).items():
             content_type = name.partition(";")[0].strip().lower()
             if content_type == "application/json" or content_type.endswith("+json"):
@@ -57,7 +57,7 @@ class Contract:
 
 
 class Body:
-    """A documented JSON body. The rules of its schema are jsonschema-rs' to check, and its fields `Shape`'s."""
+    """A documented JSON body: jsonschema-rs checks the rules of its schema, `Shape` looks for undocumented fields."""
 
     def __init__(self, spec: Spec, schema: Any) -> None:
         self._shape = Shape(spec, [schema])
@@ -79,7 +79,7 @@ class Body:
         try:
             errors = self._rules.iter_errors(value)
         except ValueError:
-            # Half a surrogate pair, which JSON can spell and the validator cannot hold. Any letter is as good.
+            # Half a surrogate pair: JSON allows it, the validator cannot hold it. Any letter does instead.
             letters = re.sub(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}", rb"\\u0061", content)
             errors = self._rules.iter_errors(json.loads(letters))
         return islice(errors, MAX_VIOLATIONS)
@@ -91,17 +91,17 @@ class Body:
             yield DriftKind.WRONG_TYPE, path, f"{_type_name(error.instance)} instead of {' or '.join(rule.types)}"
         elif isinstance(rule, Rule.Required):
             yield DriftKind.MISSING_FIELD, _joined(path, rule.property), ""
-        # A schema that is closed by itself: the search has found the field already.
+        # The schema itself is closed: the search has found that field already.
         elif not isinstance(rule, Rule.AdditionalProperties | Rule.UnevaluatedProperties):
             yield DriftKind.SCHEMA_VIOLATION, path, f"against {error.schema_path[-1]}"
 
 
 class Shape:
-    """The fields that a schema names: those of all its parts together, whichever of them hold for a value.
+    """The fields that a schema names, in all of its parts together, whichever of them apply to a value.
 
-    An object with properties counts as closed, unless the schema says that others may come. A validator finds
-    undocumented fields as well, where the schema was closed with `unevaluatedProperties: false`. But every real payload
-    has some, and an error object for each of them costs several times this search.
+    An object with properties counts as closed, unless the schema allows others. A validator would find undocumented
+    fields too, if the schema were closed with `unevaluatedProperties: false`. But every real payload has some, and an
+    error object for each costs several times this search.
     """
 
     def __init__(self, spec: Spec, schemas: list[Any]) -> None:
@@ -132,13 +132,13 @@ class Shape:
         return bool(self.fields) and not opened
 
     def undocumented(self, value: Any) -> set[str]:
-        """The fields of a value that the schema does not name, as paths such as `messages[].notBefore`."""
+        """Paths of the fields that the schema does not name, such as `messages[].notBefore`."""
         found: set[tuple[str, str]] = set()
         self._search(value, "", found)
         return {_joined(path, name) for path, name in found}
 
     def path(self, location: Iterable[str | int]) -> str:
-        """A place in a value, with `*` for what the schema does not name: the keys of maps are values, too."""
+        """A place in a value, with `*` for what the schema does not name: the keys of a map are data, too."""
         path, shape = "", self
         for step in location:
             if isinstance(step, int):
@@ -170,7 +170,7 @@ class Shape:
 
     @functools.cached_property
     def has_closed(self) -> bool:
-        """Whether there is anything to search for, here or below."""
+        """Whether there is a closed object here or below."""
         return self._has_closed(frozenset())
 
     def _has_closed(self, above: frozenset[int]) -> bool:
@@ -195,7 +195,7 @@ class Shape:
 
 
 def _joined(path: str, name: str) -> str:
-    # Names come from outside: one with a dot, a space or a line break is spelled as JSON spells it.
+    # Names come from outside. One with a dot, a space or a line break is written as in JSON.
     shown = name if re.fullmatch(r"[\w$@-]+", name, re.ASCII) else json.dumps(name)
     return f"{path}.{shown}" if path else shown
 

@@ -1,4 +1,4 @@
-"""What a monitor reports. Never the values of an answer: only where they stand, and what was documented there."""
+"""What a monitor reports: where an answer drifts from the spec, never the data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SHOWN_IN_AN_ERROR = 5
 
 
 class DriftKind(StrEnum):
-    """The ways in which an answer can leave the spec."""
+    """The ways in which an answer can drift from the spec."""
 
     UNDOCUMENTED_OPERATION = "undocumented_operation"
     """The spec has no such method and path."""
@@ -21,7 +21,7 @@ class DriftKind(StrEnum):
     NOT_JSON = "not_json"
     """The spec says JSON, and the body is something else, or empty."""
     WRONG_TYPE = "wrong_type"
-    """A value of another type than documented; null counts."""
+    """A value of another type than documented; null is a type too."""
     MISSING_FIELD = "missing_field"
     """A required field is not there."""
     UNDOCUMENTED_FIELD = "undocumented_field"
@@ -32,17 +32,17 @@ class DriftKind(StrEnum):
 
 @dataclass(frozen=True)
 class Drift:
-    """One way in which answers leave the spec, and in how many of the checked answers it was seen."""
+    """One way in which answers drift from the spec, and in how many of the checked answers it was seen."""
 
     kind: DriftKind
     operation: str
-    """Its operationId, such as `listFailedRuns`; else method and path, with `*` for whatever the spec does not name."""
+    """Its operationId, such as `listFailedRuns`; else method and path, with `*` for what the spec does not name."""
     status: int
-    """Of the answer, as HTTP has it."""
+    """HTTP status of the answer."""
     path: str = ""
     """The field, such as `messages[].notBefore` or `messages[].header.*`; empty for the whole body."""
     detail: str = ""
-    """What was found and what was documented, in the words of the schema; may be empty."""
+    """What was found and what is documented, in the words of the schema; may be empty."""
     count: int = 1
     """Answers, not fields: a page on which each run has the field counts once."""
 
@@ -52,9 +52,9 @@ class Drift:
 
 
 class ContractError(DLQError):
-    """An answer left the spec, and the monitor is strict. `drifts` says how; the call itself has taken place.
+    """An answer drifts from the spec, and the monitor is strict. The service has carried out the call.
 
-    Where the monitor itself failed, `drifts` is empty and `__cause__` tells why.
+    `drifts` says how. If the monitor itself failed, `drifts` is empty and `__cause__` says why.
     """
 
     def __init__(self, message: str, drifts: Iterable[Drift] = ()) -> None:
@@ -65,4 +65,4 @@ class ContractError(DLQError):
     def of(cls, drifts: tuple[Drift, ...]) -> ContractError:
         shown = "; ".join(map(str, drifts[:SHOWN_IN_AN_ERROR]))
         more = len(drifts) - SHOWN_IN_AN_ERROR
-        return cls(f"the answer is not as the spec says: {shown}" + (f"; and {more} more" if more > 0 else ""), drifts)
+        return cls(f"the answer drifts from the spec: {shown}" + (f"; and {more} more" if more > 0 else ""), drifts)

@@ -1,4 +1,4 @@
-"""The monitor: looks at a share of a client's answers, and tells of each drift once."""
+"""The monitor: looks at a share of a client's answers, and reports each drift once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ._spec import read_spec, spec_path
 
 logger = logging.getLogger("upstash_workflow_dlq.contract")
 
-# A service can send ever new field names, of any length; what is kept of them is bounded.
+# A service can send new field names without end, of any length. So what is kept is bounded.
 MAX_DRIFTS = 1_000
 MAX_PATH = 200
 
@@ -35,12 +35,12 @@ T = TypeVar("T")
 
 
 class ContractMonitor:
-    """Holds the answers that clients get against the spec, and tells of each drift once: kind, place, never a value.
+    """Compares the answers that clients get with the spec. Reports where they drift from it, never the data.
 
-    It sees what the client's methods get: the last answer where the client tried several times. A monitor may watch any
-    number of clients, from any number of threads. It changes nothing about an answer, and its own failures are logged.
+    It sees what the client's methods see: of several tries, the last answer. A monitor may watch any number of clients,
+    from any number of threads. It does not change the answers, and logs its own failures.
 
-    Each drift is a warning on the logger `upstash_workflow_dlq.contract` when it is first seen, and then only counted.
+    The first time a drift is seen, it is logged as a warning to `upstash_workflow_dlq.contract`. Then it is counted.
     """
 
     def __init__(
@@ -58,19 +58,19 @@ class ContractMonitor:
         Args:
             sample: share of the answers to check, from 0 to 1. A check takes about as long as reading the page does.
             seed: makes the choice of answers repeatable.
-            ignore: drift to pass over. A field by its path (`messages[].notBefore`) or the end of it (`notBefore`),
-                with whatever may be wrong with it; an undocumented status by its number.
+            ignore: drift to ignore: a field by its path (`messages[].notBefore`) or the end of that (`notBefore`),
+                whatever is wrong with it; an undocumented status by its number.
             on_drift: called with each drift when it is first seen, in the thread or task that got the answer.
-            strict: raise `ContractError` from the call whose answer shows drift, each time. The call has then taken
-                place. Bulk calls raise `BulkError` from it, which has what was done.
-            spec: path of another OpenAPI document than the one this package was made from.
+            strict: raise `ContractError` from each call whose answer drifts. The service has carried out that call.
+                A bulk call raises `BulkError` from it, with what was done.
+            spec: path of an OpenAPI document, instead of the one that this package was made from.
         """
         if isinstance(sample, bool) or not isinstance(sample, int | float) or not 0 <= sample <= 1:
-            raise ValueError("sample must be a share between 0 and 1")
+            raise ValueError("sample must be a number from 0 to 1")
         if isinstance(ignore, str):
-            raise TypeError("ignore takes several paths and statuses: put the string into a set")
+            raise TypeError(f"ignore takes a collection of paths and statuses, not a string: pass {ignore!r} in a set")
         if inspect.iscoroutinefunction(on_drift):
-            raise TypeError("on_drift must be a plain function: it is called for both kinds of client")
+            raise TypeError("on_drift must be a plain function, for async clients too")
         self._sample = sample
         self._random = random.Random(seed)  # noqa: S311 - no secret
         self._ignored = frozenset(ignore)
@@ -87,7 +87,7 @@ class ContractMonitor:
     def watch(self, client: DLQClient | AsyncDLQClient) -> None:
         """Look at this client's answers from now on, and at those of its `low_level`.
 
-        Reads the spec, which takes a tenth of a second the first time. Watching twice is as watching once.
+        Reads the spec, which takes a tenth of a second the first time. Watching a client twice changes nothing.
         """
         if self._contract is None:
             self._contract = Contract(read_spec(spec_path() if self._spec is None else Path(self._spec).absolute()))
@@ -103,7 +103,7 @@ class ContractMonitor:
 
     @contextmanager
     def watching(self, client: DLQClient | AsyncDLQClient) -> Iterator[ContractMonitor]:
-        """Watch a client for as long as the `with` lasts; a plain `with`, also for the async client."""
+        """Watch a client inside a `with` block (a plain `with` for the async client, too)."""
         self.watch(client)
         try:
             yield self
@@ -117,17 +117,17 @@ class ContractMonitor:
 
     @property
     def unlisted(self) -> int:
-        """How many findings did not go into the report because it was full."""
+        """How many drifts are not in the report because it was full."""
         return self._unlisted
 
     def report(self) -> tuple[Drift, ...]:
-        """All drift so far, in how many of the checked answers each, sorted by operation, status, path and kind."""
+        """All drift so far, each with its count of answers, sorted by operation, status, path and kind."""
         with self._lock:
             counted = [replace(drift, count=count) for drift, count in self._counts.items()]
         return tuple(sorted(counted, key=_order))
 
     def to_json(self) -> str:
-        """The report as a JSON document, with what it was made from. The same drift gives the same text."""
+        """The report as a JSON document, with the versions of client and spec. The same drift gives the same text."""
         spec = self._contract.spec if self._contract else None
         document = {
             "client": __version__,
@@ -186,11 +186,11 @@ class ContractMonitor:
                 self._counts[drift] = self._counts.get(drift, 0) + 1
             is_full = had_room and self._unlisted > 0
         if is_full:
-            logger.warning("the report is full: further drift than its %d kinds is counted as unlisted", MAX_DRIFTS)
+            logger.warning("the report is full: drift beyond its %d entries is only counted, as unlisted", MAX_DRIFTS)
         return new
 
     def _guarded(self, what: str, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
-        """None where the step failed: that must not break the call, unless the monitor is strict."""
+        """The step's result; None if it failed. That must not break the call, unless the monitor is strict."""
         try:
             return step(*args, **kwargs)
         except Exception as error:
@@ -201,9 +201,9 @@ class ContractMonitor:
                 is_new = (what, name) not in self._failures
                 self._failures.add((what, name))
             if is_new:
-                # Without its message, which may quote the answer.
+                # Without the error's message, which may quote the answer.
                 lines = "".join(traceback.format_tb(error.__traceback__))
-                logger.error("%s failed, which harms no call and is told once: %s\n%s", what, name, lines)
+                logger.error("%s failed: %s. The call is not affected; this is logged once.\n%s", what, name, lines)
             return None
 
 

@@ -17,12 +17,14 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 
 def spec_path(package: Path = Path(__file__).parent) -> Path:
-    """The spec beside this module, where a wheel has it; else the one in the root of the checkout."""
+    """The spec: beside this module in a wheel, else in the root of the checkout."""
     installed, checkout = package / "openapi.yaml", package.parents[2] / "openapi.yaml"
     for path in (installed, checkout):
         if path.is_file():
             return path
-    raise FileNotFoundError(f"no openapi.yaml in {installed.parent} nor in {checkout.parent}")
+    raise FileNotFoundError(
+        f"there is no openapi.yaml in {installed.parent} or {checkout.parent}: reinstall the package"
+    )
 
 
 @functools.cache
@@ -43,7 +45,7 @@ class Operation:
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:
-        """Whatever the base URL puts before the path does not matter."""
+        """Any prefix from the base URL is allowed."""
         steps = ("[^/]+" if _is_parameter(step) else re.escape(step) for step in self.path.split("/"))
         return re.compile(f"(/.*)?{'/'.join(steps)}")
 
@@ -54,32 +56,32 @@ class Operation:
 
 
 class Spec:
-    """An OpenAPI document, read for its answers. `digest` is the SHA-256 of its file."""
+    """An OpenAPI document, as far as its answers go. `digest` is the SHA-256 of its file."""
 
     def __init__(self, document: Any, digest: str = "") -> None:
         if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
-            raise ValueError("this is no OpenAPI document: it has no paths")
-        # An unquoted status is a number in YAML, and a date is no JSON.
+            raise ValueError("this is not an OpenAPI document: it has no paths")
+        # In YAML an unquoted status is a number, and a date is not JSON.
         self.document = json.loads(json.dumps(document, default=str))
         self.digest = digest
         self.version = str(self.document.get("info", {}).get("version", ""))
-        # As OpenAPI has it, `/dlq/resume` comes before `/dlq/{dlqId}`.
+        # OpenAPI: `/dlq/resume` is matched before `/dlq/{dlqId}`.
         self.operations = sorted(self._operations(), key=lambda operation: operation.path.count("{"))
         self._words = {step for path in self.document["paths"] for step in path.split("/") if not _is_parameter(step)}
 
     def operation(self, method: str, path: str) -> Operation | None:
-        """The operation that answers such a request; `path` is encoded as on the wire."""
+        """The operation of such a request; `path` is encoded as on the wire."""
         for operation in self.operations:
             if operation.method == method and operation.pattern.fullmatch(path):
                 return operation
         return None
 
     def masked(self, method: str, path: str) -> str:
-        """An undocumented request, with `*` for whatever the spec does not name: it may be an id."""
+        """An undocumented request, with `*` for each step that the spec does not name: it may be an id."""
         return f"{method} " + "/".join(step if step in self._words else "*" for step in path.split("/"))
 
     def resolved(self, node: Any) -> Any:
-        """The node, or what its `$ref`s end in."""
+        """The node, or what its `$ref` leads to."""
         seen = set()
         while isinstance(node, dict) and isinstance(reference := node.get("$ref"), str):
             if reference in seen:
