@@ -117,9 +117,12 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def package(session: nox.Session) -> None:
-    """Build sdist and wheel, check them, and use the installed wheel in a clean environment, first without extras."""
+    """Build sdist and wheel, check them, and use the installed wheel in a clean environment, first without extras.
+
+    `-- FOLDER` keeps them there: it is emptied first.
+    """
     session.install(*tools("package"))
-    dist = Path(session.create_tmp(), "dist").resolve()
+    dist = Path(*session.posargs or (session.create_tmp(), "dist")).resolve()
     shutil.rmtree(dist, ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", str(dist), silent=True)
     session.run("twine", "check", "--strict", *map(str, dist.iterdir()))
@@ -134,6 +137,17 @@ def package(session: nox.Session) -> None:
             required = f"{wheel}[{extra[0]}]" if extra else wheel
             session.run(python, "-m", "pip", "install", "--quiet", required, external=True)
             session.run(python, "-I", script, *extra, external=True)
+
+
+@nox.session
+def tests_of_wheel(session: nox.Session) -> None:
+    """All tests, against the wheel `-- FILE` instead of the checkout: what is about to be published."""
+    if len(session.posargs) != 1:
+        session.error("pass the wheel: nox -s tests_of_wheel -- dist/NAME.whl")
+    wheel = Path(session.posargs[0]).resolve()
+    session.install(f"{wheel}[emulator,contract]", *tools("tests"))
+    session.run("python", "-c", "import upstash_workflow_dlq as it; assert 'site-packages' in it.__file__, it.__file__")
+    session.run("pytest")
 
 
 @nox.session

@@ -1,6 +1,7 @@
-"""Three in the morning, and the queue is full: what failed, why, and then to work. Runs against the emulator.
+"""The queue is full: see what failed and why, look at one run, delete it, and resume a group of others.
 
-Against the real service, leave the emulator out: `DLQClient()` reads QSTASH_TOKEN and QSTASH_URL from the environment.
+Runs against the emulator. For your own queue, leave the emulator out: `DLQClient()` reads QSTASH_TOKEN and QSTASH_URL
+from the environment.
 """
 
 from __future__ import annotations
@@ -27,22 +28,22 @@ def main() -> None:
 
 def list_by_labels(dlq: DLQClient) -> None:
     runs = dlq.list(label=["billing", "email"])
-    title(f'{sum(1 for _ in runs)} of them are labelled "billing" or "email"; the newest five:')
+    title(f'{sum(1 for _ in runs)} of them have the label "billing" or "email". The newest five:')
     for run in dlq.list(label=["billing", "email"], limit=5):
         when = f"{run.created_at:%d %b %H:%M:%S}" if run.created_at else "at an unknown time"
-        print(f"  {run.dlq_id}  {when}  {', '.join(run.labels):18}  {run.failure}")
+        print(f"  {run.dlq_id}  {when}  {', '.join(run.labels):22}  {run.failure}")
 
 
 def group(dlq: DLQClient) -> None:
     failures = Counter(run.failure.name for run in dlq.list())
-    title("Why, over the whole queue:")
-    longest = max(failures.values())
+    title("Why runs failed, over the whole queue:")
+    most = max(failures.values())
     for name, times in failures.most_common():
-        print(f"  {name:26} {times:4}  {'█' * round(40 * times / longest)}")
+        print(f"  {name:34} {times:4}  {'█' * round(40 * times / most)}")
 
 
 def show(run: FailedRun) -> None:
-    title("One of them in full:")
+    title("One run in detail:")
     lines = {
         "dlq_id": run.dlq_id,
         "message_id": run.message_id,
@@ -57,33 +58,33 @@ def show(run: FailedRun) -> None:
         "failure": run.failure,
     }
     if run.failure_function:
-        lines["failure function"] = f"{run.failure_function.state}, answered {run.failure_function.response_status}"
+        lines["failure function"] = f"{run.failure_function.state}, HTTP {run.failure_function.response_status}"
     for name, value in lines.items():
         print(f"  {name:20} {value}")
 
 
 def delete(dlq: DLQClient, run: FailedRun, before: int) -> None:
-    title(f"Dealt with: delete {run.dlq_id}")
+    title(f"Not worth another try: delete {run.dlq_id}")
     dlq.delete(run)
     try:
         dlq.get(RECORDED)
     except NotFoundError as error:
-        print(f"  it is gone: {error}")
+        print(f"  gone: {error}")
     print(f"  {before} failed runs before, {dlq.count()} now")
 
 
 def resume(dlq: DLQClient, emulator: Emulator) -> None:
     would = dlq.resume_many(label="billing", dry_run=True)
-    title(f"The payment provider is back: a dry run would resume {len(would)} billing runs. For real, sixty a minute:")
+    title(f"The payment provider is back. Dry run: would resume {len(would)} billing runs. Now for real, 60 a minute:")
     started = dlq.resume_many(
-        label="billing",
+        dlq_ids=would,
         overrides={"retries": 3, "flow_control": FlowControl("payment-provider", rate=60, period="1m")},
         on_progress=lambda done: print(f"  {done:4} of {len(would)}  {'█' * round(40 * done / len(would))}"),
     )
     print(f"  first {started[0].workflow_run_id}, last {started[-1].workflow_run_id}")
     left = dlq.count(label="billing")
     print(
-        f"  {left} billing runs are left, {dlq.count()} in all; the service started {len(emulator.started)}, each once"
+        f"  {left} billing runs are left, {dlq.count()} in all. The service started {len(emulator.started)}, each once."
     )
 
 
