@@ -28,6 +28,13 @@ class BlockingClient:
     def scan(self, *dates: Any, **arguments: Any) -> BlockingRuns:
         return BlockingRuns(self.wrapped.scan(*dates, **arguments), self._portal)
 
+    @property
+    def response_hooks(self) -> Any:
+        return self.wrapped.response_hooks
+
+    def redact(self, text: str) -> str:
+        return self.wrapped.redact(text)
+
     def close(self) -> None:
         self._portal.call(self.wrapped.aclose)
 
