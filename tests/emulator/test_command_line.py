@@ -4,12 +4,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
 import pytest
-from upstash_workflow_dlq.emulator import Emulator, Settings, faults
+from upstash_workflow_dlq.emulator import Emulator, Settings, failed_runs, faults
 from upstash_workflow_dlq.emulator import __main__ as command_line
 
 
@@ -34,8 +35,8 @@ def test_it_prints_the_variables_to_copy(started: list[Emulator], capsys: pytest
     assert command_line.main(["--port", "0", "--runs", "7", "--token", "t"]) == 0
     assert signal.getsignal(signal.SIGINT) is before
     lines = capsys.readouterr().out.splitlines()
-    assert "7 failed runs" in lines[0]
-    assert lines[1:] == [f"QSTASH_URL={started[0].url}", "QSTASH_TOKEN=t"]
+    assert "7 made-up failed runs" in lines[0]
+    assert lines[2:] == [f"QSTASH_URL={started[0].url}", "QSTASH_TOKEN=t"]
     assert len(started[0].runs) == 7
 
 
@@ -50,11 +51,21 @@ def test_it_waits_for_a_signal(started: list[Emulator], monkeypatch: pytest.Monk
     assert list(answers) == []
 
 
-def test_its_runs_can_be_recent(started: list[Emulator]) -> None:
-    command_line.main(["--port", "0", "--runs", "3", "--now"])
+def test_its_newest_run_has_just_failed(started: list[Emulator], capsys: pytest.CaptureFixture[str]) -> None:
+    before = time.time_ns() // 1_000_000
     command_line.main(["--port", "0", "--runs", "3"])
-    recent, recorded = ([run["dlqId"] for run in dlq.runs] for dlq in started)
-    assert recent[0] > recorded[0] == recent[-1] == "1752829295505-0"
+    after = time.time_ns() // 1_000_000
+    entered = [int(run["dlqId"].split("-")[0]) for run in started[0].runs]
+    assert before <= entered[0] <= after
+    assert entered[-1] > before - 3_600_000
+    assert "the newest from just now" in capsys.readouterr().out
+
+
+def test_its_runs_can_be_the_same_at_every_start(started: list[Emulator], capsys: pytest.CaptureFixture[str]) -> None:
+    command_line.main(["--port", "0", "--runs", "3", "--fixed"])
+    assert started[0].runs == failed_runs(3)
+    assert started[0].runs[0]["dlqId"] == "1752829295505-0"
+    assert "the newest from July 2025" in capsys.readouterr().out
 
 
 def test_its_options_are_the_settings(started: list[Emulator]) -> None:
@@ -154,8 +165,8 @@ def process(*options: str) -> "Iterator[subprocess.Popen[str]]":
 def test_a_process_serves_until_a_signal(number: signal.Signals) -> None:
     with process("--port", "0", "--runs", "2") as running:
         assert running.stdout is not None
-        lines = [running.stdout.readline().strip() for _ in range(3)]
-        environ = dict(line.split("=", 1) for line in lines[1:])
+        lines = [running.stdout.readline().strip() for _ in range(4)]
+        environ = dict(line.split("=", 1) for line in lines[2:])
         with httpx.Client(headers={"Authorization": f"Bearer {environ['QSTASH_TOKEN']}"}, trust_env=False) as client:
             page = client.get(f"{environ['QSTASH_URL']}/v2/workflows/dlq").json()
             running.send_signal(number)

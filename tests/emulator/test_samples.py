@@ -46,11 +46,15 @@ def test_ids_are_unique_and_descending(runs: list[dict[str, Any]]) -> None:
     assert places == sorted(places, reverse=True)
 
 
-def test_runs_can_be_anchored_at_another_moment() -> None:
-    now = 1_790_000_000_000
-    runs = failed_runs(5, newest=now)
-    assert moment(runs[0]) == now
-    assert runs[-1] == recorded_run()
+def test_runs_can_be_moved_in_time(runs: list[dict[str, Any]]) -> None:
+    later = 86_400_000
+    moved = failed_runs(500, newest=NEWEST + later)
+    times = ("dlqId", "notBefore", "createdAt", "workflowCreatedAt")
+    for before, after in zip(runs, moved, strict=True):
+        assert moment(after) - moment(before) == later
+        assert after["dlqId"].split("-")[1] == before["dlqId"].split("-")[1]
+        assert [after[name] - before[name] for name in times[1:]] == [later] * 3
+        assert {**after, **{name: before[name] for name in times}} == before
 
 
 @pytest.mark.parametrize("count", [0, -1])

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from . import Emulator
 
         emulator = Emulator(
-            failed_runs(options.runs, newest=time.time_ns() // 1_000_000) if options.now else options.runs,
+            options.runs if options.fixed else failed_runs(options.runs, newest=time.time_ns() // 1_000_000),
             host=options.host,
             port=options.port,
             token=options.token,
@@ -56,7 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         }
         try:
             with emulator:
-                print(f"The dead-letter queue with {options.runs} failed runs. Ctrl-C ends it.")
+                newest = "July 2025" if options.fixed else "just now"
+                print(f"Serving {options.runs} made-up failed runs, the newest from {newest}; Ctrl-C stops it.")
+                print("Set these two variables where your code runs:")
                 print("\n".join(f"{name}={value}" for name, value in emulator.environ.items()), flush=True)
                 while not stopped.wait(1):  # on Windows, Ctrl-C does not interrupt a wait without a timeout
                     pass
@@ -78,7 +80,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
     add("--port", type=_port, default=8080, help="0 for any free one (default: %(default)s)")
     add("--runs", type=_count, default=100, metavar="N", help="how many failed runs (default: %(default)s)")
-    add("--now", action="store_true", help="the newest run fails now; otherwise every start serves the same bytes")
+    add(
+        "--fixed",
+        action="store_true",
+        help="the same runs with the same ids at every start, the newest from July 2025 (default: the newest from now)",
+    )
     add("--token", default=DEFAULT_TOKEN, help="the token that clients must send (default: %(default)s)")
     bad_days = parser.add_argument_group("bad days")
     add = bad_days.add_argument

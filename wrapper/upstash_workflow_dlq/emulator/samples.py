@@ -23,22 +23,24 @@ def recorded_run() -> dict[str, Any]:
 
 
 def failed_runs(count: int, *, newest: int = NEWEST) -> list[dict[str, Any]]:
-    """So many failed runs, about a minute apart, newest first. `newest` (Unix ms) is when the last one failed.
+    """Sample runs, newest first and about a minute apart. `newest` (Unix milliseconds) is when the first one failed.
 
-    The recorded run is always one of them and keeps its own time. The same arguments give the same runs, and fewer runs
-    are the beginning of more. A ValueError for a negative count.
+    The first one is the recorded run. The same arguments give the same runs, and fewer runs are the beginning of more.
+    Another `newest` moves all times, and so the ids, and changes nothing else. Raises ValueError for a negative count.
     """
     if count < 0:
-        raise ValueError(f"not a number of runs: {count}")
+        raise ValueError(f"count must not be negative, got {count}")
     if count == 0:
         return []
     rng = random.Random(1)  # noqa: S311 - predictable on purpose
-    runs = [recorded_run(), *(_invent(rng, *place) for place in islice(_positions(rng, newest), count - 1))]
-    return sorted(runs, key=_entered, reverse=True)
+    runs = [recorded_run(), *(_invent(rng, *place) for place in islice(_positions(rng), count - 1))]
+    return [_moved(run, newest - NEWEST) for run in runs]
 
 
-def _entered(run: dict[str, Any]) -> list[int]:
-    return [int(part) for part in run["dlqId"].split("-")]
+def _moved(run: dict[str, Any], milliseconds: int) -> dict[str, Any]:
+    entered, number = run["dlqId"].split("-")
+    times = {name: run[name] + milliseconds for name in ("notBefore", "createdAt", "workflowCreatedAt")}
+    return {**run, **times, "dlqId": f"{int(entered) + milliseconds}-{number}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +121,9 @@ _STATES = ("CALLBACK_INPROGRESS", "CALLBACK_SUCCESS", "CALLBACK_FAIL", "CALLBACK
 _CALLERS = ("192.0.2.17", "198.51.100.4", "203.0.113.201", "2001:db8::1f")
 
 
-def _positions(rng: random.Random, newest: int) -> Iterator[tuple[int, int]]:
+def _positions(rng: random.Random) -> Iterator[tuple[int, int]]:
     """Endless, newest first; now and then several within one millisecond, as when something shared goes down."""
-    moment = newest
+    moment = NEWEST
     while True:
         together = rng.choice((1, 1, 1, 1, 1, 1, 1, 1, 2, 6))
         if moment != NEWEST:  # where the recorded run is
