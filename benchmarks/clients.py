@@ -1,4 +1,4 @@
-"""Every client lists the queue at a URL and looks at four fields of each run. Each returns how many there were."""
+"""The compared clients. Each lists the queue at a URL, reads four fields of each run, returns the count."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 TOKEN = "benchmark-token"  # noqa: S105 - it guards nothing
 
-# Told the count after each run; for what is to be measured while it goes on.
+# Called with the count after each run, to measure while the list is being read.
 Look = Callable[[int], object] | None
 
 
@@ -126,7 +126,7 @@ async def _generated_async(url: str) -> int:
 
 
 def transport(url: str) -> int:
-    """Nobody's client: the pages as bytes through httpx's transport, without retries, decoding or runs."""
+    """No client: the pages as bytes through httpx's transport, without retries, decoding or runs."""
     import httpx
 
     count, cursor = 0, ""

@@ -1,4 +1,4 @@
-// CPU microseconds per page of 100 that the vendor's JavaScript SDK takes: node list.mjs SDK_FOLDER URL
+// Prints the CPU time (us) that the vendor's JavaScript SDK takes for a page of 100: node list.mjs SDK_FOLDER URL
 import { createRequire } from "node:module";
 
 const [folder, baseUrl] = process.argv.slice(2);

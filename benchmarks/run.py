@@ -1,6 +1,6 @@
-"""`nox -s bench`: where this client stands against its peers, as ratios from one run. Takes about three minutes.
+"""`nox -s bench`: this client compared with its peers, as ratios from one run. Takes about three minutes.
 
-Prints a table, writes it as JSON, and draws time against workers.
+It prints a table, writes it as JSON, and draws time against workers.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ rows: list[dict[str, Any]] = []
 
 
 def row(figure: str, value: float, *, at_least: float | None = None, at_most: float | None = None, **also: Any) -> None:
-    """One line of the table. Held against its target as it is printed: the noise is beyond the second decimal."""
+    """Add a row to the table. The rounded value is compared with the target, since the noise is larger than 0.01."""
     value = round(value, 2)
     target, holds = "", None
     if at_least is not None:
@@ -60,7 +60,7 @@ def output(*command: object) -> str:
 
 def expect(count: int, runs: int = RUNS) -> None:
     if count != runs:
-        raise SystemExit(f"a client saw {count} runs of {runs}: how long it took for that says nothing")
+        raise SystemExit(f"a client returned {count} of {runs} runs, so its time means nothing")
 
 
 def cpu(run: Callable[[str], int], url: str) -> float:
@@ -78,7 +78,7 @@ def wall(run: Callable[[], int]) -> float:
 
 
 def in_turn(measures: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """So that the figures of a round are taken under like conditions. The first round does not count."""
+    """Measure in turn, so that the figures of a round have the same conditions. The first round does not count."""
     measured: dict[str, list[float]] = {name: [] for name in measures}
     for number in range(rounds + 1):
         for name, measure in measures.items():
@@ -89,19 +89,19 @@ def in_turn(measures: Mapping[str, Callable[[], float]], rounds: int) -> dict[st
 
 
 def ratio(measured: dict[str, list[float]], one: str, other: str) -> float:
-    """The median of the ratios within a round."""
+    """The median over the rounds of the ratio within a round."""
     return median(a / b for a, b in zip(measured[one], measured[other], strict=True))
 
 
 def cpu_per_page(sdk: Path | None) -> None:
     with service() as url:
-        for colour, peers, target in (("sync", clients.SYNC, 2.2), ("async", clients.ASYNC, 2.0)):
+        for kind, peers, target in (("sync", clients.SYNC, 2.2), ("async", clients.ASYNC, 2.0)):
             measured = in_turn({name: partial(cpu, run, url) for name, run in peers.items()}, rounds=15)
             details = {f"{name}_us": median(values) for name, values in measured.items()}
-            figure = f"CPU per page, {colour}: qstash / ours"
+            figure = f"CPU per page, {kind}: qstash / ours"
             row(figure, ratio(measured, "qstash", "ours"), at_least=target, **details)
-            row(f"  {colour}: generated / ours", ratio(measured, "generated", "ours"))
-            if colour == "sync":
+            row(f"  {kind}: generated / ours", ratio(measured, "generated", "ours"))
+            if kind == "sync":
                 row("  sync: httpx's transport alone / ours", ratio(measured, "transport", "ours"))
         if sdk is not None:
             microseconds = float(output("node", HERE / "list.mjs", sdk, url))
@@ -127,7 +127,7 @@ def draw(seconds: dict[str, list[float]], picture: Path) -> None:
     import matplotlib
 
     matplotlib.use("svg")
-    # So that the same figures give the same file.
+    # Makes the same figures give the same file.
     matplotlib.rcParams["svg.hashsalt"] = "workers"
     from matplotlib import pyplot
 
@@ -163,7 +163,7 @@ def prefetch() -> None:
     row(figure, ratio(measured, "without", "with"), at_least=1.45)
 
 
-# In a process of its own each time. The first 500 runs are what the process starts from.
+# Each runs in its own process. Memory is counted from what the process has after 500 runs.
 GROWTH = """
 import sys, time
 from pathlib import Path
@@ -260,9 +260,9 @@ def clients_made() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the table goes")
-    parser.add_argument("--picture", type=Path, default=Path("workers.svg"), help="where the picture goes")
-    parser.add_argument("--sdk", type=Path, help="a folder in which npm installed @upstash/workflow")
+    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="write the table to this file")
+    parser.add_argument("--picture", type=Path, default=Path("workers.svg"), help="write the picture to this file")
+    parser.add_argument("--sdk", type=Path, help="the folder where npm installed @upstash/workflow")
     options = parser.parse_args()
     starts()
     clients_made()
@@ -277,7 +277,7 @@ def main() -> None:
         "rows": rows,
     }
     options.json.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
-    print(f"The table is in {options.json}, time against workers in {options.picture}.")
+    print(f"Wrote the table to {options.json} and time against workers to {options.picture}.")
     if missed := [line["figure"] for line in rows if line["holds"] is False]:
         print("Missed in this run:", "; ".join(missed))
 

@@ -1,7 +1,7 @@
-"""A service that costs next to nothing: prepared runs over loopback, in a process of its own.
+"""A server of prepared runs on loopback that takes almost no CPU, in its own process.
 
 `python benchmarks/server.py --runs 10000 --shape bursty --latency 0.08` prints its URL, and serves until its standard
-input closes. It knows `count`, `cursor`, and `fromDate` and `toDate`, which look at `createdAt`; the newest come first.
+input closes. It supports `count`, `cursor`, `fromDate` and `toDate` (by `createdAt`), newest first.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def uniform(runs: int) -> list[int]:
 
 def bursty(runs: int) -> list[int]:
     """80 % of the runs in 5 % of the time."""
-    rng = random.Random(7)  # noqa: S311 - the same burst each time
+    rng = random.Random(7)  # noqa: S311 - the same burst every time
     burst = START + rng.randrange((END - START) * 9 // 10)
     moments = [burst + rng.randrange((END - START) // 20) for _ in range(runs * 4 // 5)]
     return sorted(moments + [START + rng.randrange(END - START) for _ in range(runs - len(moments))])
@@ -42,7 +42,7 @@ SHAPES: dict[str, Callable[[int], list[int]]] = {"uniform": uniform, "bursty": b
 class Queue:
     def __init__(self, moments: list[int]) -> None:
         self.moments = moments
-        # Shaped like the recorded run, with a body, labels and ids of its own: about 1.2 kB.
+        # The recorded run with a body, labels and ids added: about 1.2 kB.
         run = dict(json.loads(RECORDED.read_text("utf-8"))["messages"][0])
         run |= {"dlqId": "@ID@", "messageId": "msg_@NUMBER@", "workflowRunId": "wfr_@NUMBER@"}
         run |= {"createdAt": "@TIME@", "notBefore": "@TIME@", "labels": ["billing", "email"], "flowControlKey": "smtp"}
@@ -76,7 +76,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101
-        # asyncio sets this on sockets it made itself only; without it, small answers wait 40 ms for an ACK.
+        # asyncio sets this only on sockets that it created; without it, small responses wait 40 ms for an ACK.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._transport = transport
 
@@ -106,9 +106,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=10_000)
     parser.add_argument("--shape", choices=SHAPES, default="uniform")
-    parser.add_argument("--latency", type=float, default=0.0, help="seconds each answer waits")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds that each response waits")
     options = parser.parse_args()
     queue = Queue(SHAPES[options.shape](options.runs))
-    # epoll would round each wait up to the next millisecond.
+    # epoll would round each wait up to a whole millisecond.
     with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
         runner.run(serve(queue, options.latency))

@@ -4,7 +4,7 @@ import httpx
 import pytest
 from upstash_workflow_dlq.emulator import Emulator
 
-# As the entry point of an installed distribution gives it; named here for a run from the sources.
+# An installed distribution provides it by entry point; imported here so that the tests also run from the sources.
 from upstash_workflow_dlq.emulator.pytest_plugin import dlq_emulator as dlq_emulator
 
 

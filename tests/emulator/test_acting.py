@@ -1,4 +1,4 @@
-"""Resume, restart and the failure callback of one run; the headers that go with them; and what was started."""
+"""Resuming, restarting and the failure callback of one run, the override headers, and `Emulator.started`."""
 
 import time
 from typing import Any
@@ -31,7 +31,7 @@ def test_a_started_run_leaves_the_queue(dlq_emulator: Emulator, http: httpx.Clie
     assert len(dlq_emulator.started) == 1
 
 
-def test_new_runs_are_named_the_same_on_every_start() -> None:
+def test_the_same_calls_start_runs_with_the_same_ids() -> None:
     def name_runs() -> list[str]:
         with Emulator(60) as dlq, httpx.Client(headers={"Authorization": f"Bearer {dlq.token}"}) as http:
             url = f"{dlq.url}/v2/workflows/dlq"
@@ -53,7 +53,7 @@ def test_an_id_is_decoded_once(dlq_emulator: Emulator, http: httpx.Client, kind:
     assert dlq_emulator.started[0].dlq_id == dlq_id
 
 
-def test_the_words_of_the_paths_may_be_ids(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_path_segments_such_as_resume_may_be_ids(dlq_emulator: Emulator, http: httpx.Client) -> None:
     ids = dlq_emulator.add({"dlqId": "resume"}, {"dlqId": "restart"}, {"dlqId": "callback"})
     for dlq_id in ids:
         assert http.get(f"/dlq/{dlq_id}").json() == {"dlqId": dlq_id}
@@ -64,7 +64,7 @@ def test_the_words_of_the_paths_may_be_ids(dlq_emulator: Emulator, http: httpx.C
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "/dlq/resume/1-0/2"), ("POST", "/dlq/callback/"), ("DELETE", "/dlq/callback/")]
 )
-def test_other_paths_lead_nowhere(dlq_emulator: Emulator, http: httpx.Client, method: str, path: str) -> None:
+def test_other_paths_are_not_found(dlq_emulator: Emulator, http: httpx.Client, method: str, path: str) -> None:
     dlq_emulator.add({"dlqId": "1-0"})
     assert http.request(method, path).status_code == 404
     assert len(dlq_emulator.runs) == 1
@@ -83,7 +83,7 @@ VALID_OVERRIDES = {
 
 @KINDS
 @pytest.mark.parametrize("target", ["/1-0", "?dlqIds=1-0", ""])
-def test_overrides_are_remembered(dlq_emulator: Emulator, http: httpx.Client, kind: str, target: str) -> None:
+def test_overrides_are_recorded(dlq_emulator: Emulator, http: httpx.Client, kind: str, target: str) -> None:
     dlq_emulator.add({"dlqId": "1-0"})
     http.post(f"/dlq/{kind}{target}", headers=VALID_OVERRIDES).raise_for_status()
     (started,) = dlq_emulator.started
@@ -98,7 +98,7 @@ def test_overrides_are_remembered(dlq_emulator: Emulator, http: httpx.Client, ki
         *(("Upstash-Flow-Control-Value", value) for value in ("rate=1", "period=2d,rate=5", "parallelism=07")),
     ],
 )
-def test_a_good_override_is_taken(dlq_emulator: Emulator, http: httpx.Client, header: str, value: str) -> None:
+def test_a_valid_override_is_accepted(dlq_emulator: Emulator, http: httpx.Client, header: str, value: str) -> None:
     dlq_emulator.add({"dlqId": "1-0"})
     assert http.post("/dlq/resume/1-0", headers={header: value}).status_code == 200
 
@@ -117,7 +117,7 @@ def test_a_good_override_is_taken(dlq_emulator: Emulator, http: httpx.Client, he
         *(("Upstash-Flow-Control-Value", value) for value in ("period=60", "period=m", "parallelism=3m")),
     ],
 )
-def test_a_bad_override_is_a_bad_request_and_starts_nothing(
+def test_an_invalid_override_is_a_bad_request_and_starts_nothing(
     dlq_emulator: Emulator, http: httpx.Client, kind: str, target: str, header: str, value: str
 ) -> None:
     dlq_emulator.add({"dlqId": "1-0"})
@@ -129,7 +129,7 @@ def test_a_bad_override_is_a_bad_request_and_starts_nothing(
 
 
 def payload(state: str, place: str) -> dict[str, Any]:
-    """A run whose callback has this state, in one of the places where payloads have it."""
+    """A run whose callback is in this state, in one of the places where payloads say so."""
     info = {"failureCallbackInfo": {"state": state, "responseStatus": 500}}
     return {
         "dlqId": "1-0",
@@ -167,7 +167,7 @@ def test_a_callback_in_progress_is_canceled(dlq_emulator: Emulator, http: httpx.
     assert http.delete("/dlq/callback/1-0").status_code == 400
 
 
-def test_a_client_that_follows_the_redirect_is_found_out(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_the_requests_show_a_client_that_follows_the_redirect(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add({**payload("CALLBACK_INPROGRESS", "info"), "dlqId": "a/b"})
     response = http.delete("/dlq/callback/a%2Fb", follow_redirects=True)
     assert response.status_code == 404
@@ -184,7 +184,7 @@ def test_a_client_that_follows_the_redirect_is_found_out(dlq_emulator: Emulator,
         if state != needed
     ],
 )
-def test_a_callback_in_another_state_stays_as_it_is(
+def test_a_callback_in_another_state_does_not_change(
     dlq_emulator: Emulator, http: httpx.Client, place: str, state: str, method: str, needed: str
 ) -> None:
     run = payload(state, place)
@@ -201,7 +201,7 @@ def test_a_callback_in_another_state_stays_as_it_is(
     "run",
     [{}, {"failureCallback": "https://my.app/failed"}, {"failureCallbackInfo": None}, {"failureCallbackInfo": {}}],
 )
-def test_a_callback_that_is_not_there_is_a_bad_request(
+def test_a_run_without_a_callback_is_a_bad_request(
     dlq_emulator: Emulator, http: httpx.Client, method: str, run: dict[str, Any]
 ) -> None:
     dlq_emulator.add({"dlqId": "1-0", **run})
@@ -211,14 +211,14 @@ def test_a_callback_that_is_not_there_is_a_bad_request(
     assert http.request(method, "/dlq/callback/2-0").status_code == 404
 
 
-def test_a_callback_is_found_by_its_new_state(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_filter_finds_a_callback_by_its_new_state(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add(payload("CALLBACK_FAIL", "both"))
     http.post("/dlq/callback/1-0").raise_for_status()
     found = [state for state in STATES if http.get("/dlq", params={"failureFunctionState": state}).json()["messages"]]
     assert found == ["CALLBACK_INPROGRESS"]
 
 
-def test_a_test_can_let_a_callback_end(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_update_can_end_a_callback(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add(*failed_runs(1))
     dlq_id = dlq_emulator.runs[0]["dlqId"]
     dlq_emulator.update(dlq_id, failureCallbackInfo={"state": "CALLBACK_FAIL"}, label="again")
@@ -231,7 +231,7 @@ def test_a_test_can_let_a_callback_end(dlq_emulator: Emulator, http: httpx.Clien
     assert len(http.get("/dlq?label=again").json()["messages"]) == 1
 
 
-def test_an_update_of_nothing_or_to_nonsense_changes_nothing(dlq_emulator: Emulator) -> None:
+def test_an_invalid_update_changes_nothing(dlq_emulator: Emulator) -> None:
     dlq_emulator.add({"dlqId": "1-0"})
     with pytest.raises(KeyError):
         dlq_emulator.update("2-0", label="a")
@@ -242,14 +242,14 @@ def test_an_update_of_nothing_or_to_nonsense_changes_nothing(dlq_emulator: Emula
     assert dlq_emulator.runs == [{"dlqId": "1-0"}]
 
 
-def test_what_was_started_is_a_value() -> None:
+def test_started_runs_are_values() -> None:
     run = Started("resume", "1-0", "wfr_1", 5, {"upstash-retries": "1"})
     assert run == Started("resume", "1-0", "wfr_1", 5, {"upstash-retries": "1"})
     assert run != Started("resume", "1-0", "wfr_1", 5)
     assert len({run, run}) == 1
 
 
-def test_what_was_started_outlives_a_stop() -> None:
+def test_started_runs_are_kept_after_a_stop() -> None:
     dlq = Emulator([{"dlqId": "1-0"}, {"dlqId": "2-0"}])
     for dlq_id in ("1-0", "2-0"):
         with dlq:

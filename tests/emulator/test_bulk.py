@@ -1,4 +1,4 @@
-"""DELETE /dlq, POST /dlq/resume and POST /dlq/restart, seen from the wire: which runs they meet, and how they go on."""
+"""DELETE /dlq, POST /dlq/resume and POST /dlq/restart on the wire: which runs they select, how they continue."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ def left(dlq: Emulator) -> list[str]:
     return [run["dlqId"] for run in dlq.runs]
 
 
-def met(answer: dict[str, Any]) -> int:
+def handled(answer: dict[str, Any]) -> int:
     return answer["deleted"] if "deleted" in answer else len(answer["workflowRuns"])
 
 
@@ -32,7 +32,7 @@ def batches(http: httpx.Client, method: str, path: str, params: dict[str, Any]) 
     cursor = ""
     while True:
         answer = http.request(method, path, params={**params, "cursor": cursor}).raise_for_status().json()
-        yield met(answer)
+        yield handled(answer)
         cursor = answer.get("cursor")
         if not cursor:
             return
@@ -64,7 +64,7 @@ def test_a_start_without_an_id_or_a_filter_starts_everything(
 
 
 @ALL
-def test_batches_followed_to_the_end_meet_every_run_once(
+def test_following_the_cursor_handles_every_run_once(
     queue: Emulator, http: httpx.Client, method: str, path: str
 ) -> None:
     assert list(batches(http, method, path, {})) == ([100, 30] if method == "DELETE" else [50, 50, 30])
@@ -72,16 +72,14 @@ def test_batches_followed_to_the_end_meet_every_run_once(
 
 
 @ALL
-def test_batches_hold_as_many_runs_as_asked_for(queue: Emulator, http: httpx.Client, method: str, path: str) -> None:
+def test_a_batch_has_as_many_runs_as_count_says(queue: Emulator, http: httpx.Client, method: str, path: str) -> None:
     assert list(batches(http, method, path, {"count": 30, "fromDate": 31})) == [30, 30, 30, 10]
     assert left(queue) == IDS[100:]
 
 
 @STARTING
-def test_asking_for_more_than_a_batch_gives_a_batch(
-    queue: Emulator, http: httpx.Client, method: str, path: str
-) -> None:
-    # The vendor's JavaScript SDK asks for a hundred whatever it does.
+def test_a_count_above_the_limit_means_the_limit(queue: Emulator, http: httpx.Client, method: str, path: str) -> None:
+    # The vendor's JavaScript SDK asks for 100 in every bulk call.
     assert list(batches(http, method, path, {"count": 100})) == [50, 50, 30]
 
 
@@ -89,7 +87,7 @@ def test_asking_for_more_than_a_batch_gives_a_batch(
 @pytest.mark.parametrize(
     "query", ["count=0", "count=101", "count=x", "cursor=x", "fromDate=x", "toDate=x", "workflowCreatedAt=x"]
 )
-def test_a_value_that_cannot_be_read_is_a_bad_request_and_does_nothing(
+def test_an_invalid_value_is_a_bad_request_and_does_nothing(
     queue: Emulator, http: httpx.Client, method: str, path: str, query: str
 ) -> None:
     for ids in ("", "&dlqIds=130-0"):
@@ -102,7 +100,7 @@ def test_a_value_that_cannot_be_read_is_a_bad_request_and_does_nothing(
 
 @ALL
 @pytest.mark.parametrize(
-    ("query", "spared"),
+    ("query", "left_over"),
     [
         ("label=a&label=b", ["2-0"]),
         ("label=a,b", ["2-0"]),
@@ -116,8 +114,8 @@ def test_a_value_that_cannot_be_read_is_a_bad_request_and_does_nothing(
         ("responseStatus=500", []),  # an unknown filter is no filter
     ],
 )
-def test_a_batch_meets_what_the_filters_mean(
-    dlq_emulator: Emulator, http: httpx.Client, method: str, path: str, query: str, spared: list[str]
+def test_filters_select_runs(
+    dlq_emulator: Emulator, http: httpx.Client, method: str, path: str, query: str, left_over: list[str]
 ) -> None:
     dlq_emulator.add(
         {"dlqId": "1-0", "labels": ["a"], "callerIP": "x", "workflowCreatedAt": 7},
@@ -125,15 +123,13 @@ def test_a_batch_meets_what_the_filters_mean(
         {"dlqId": "3-0", "label": "b", "failureFunctionState": "CALLBACK_FAIL", "flowControlKey": "l"},
     )
     answer = http.request(method, f"{path}?{query}").raise_for_status().json()
-    assert left(dlq_emulator) == spared
-    assert met(answer) == 3 - len(spared)
+    assert left(dlq_emulator) == left_over
+    assert handled(answer) == 3 - len(left_over)
     assert "cursor" not in answer
 
 
 @ALL
-def test_a_workflow_run_id_is_the_beginning_of_one(
-    dlq_emulator: Emulator, http: httpx.Client, method: str, path: str
-) -> None:
+def test_a_workflow_run_id_is_a_prefix(dlq_emulator: Emulator, http: httpx.Client, method: str, path: str) -> None:
     dlq_emulator.add(
         {"dlqId": "1-0", "workflowRunId": "wfr_1"},
         {"dlqId": "2-0", "workflowRunId": "wfr_12"},
@@ -145,7 +141,7 @@ def test_a_workflow_run_id_is_the_beginning_of_one(
 
 
 @ALL
-def test_dates_can_look_at_another_moment(dlq_emulator: Emulator, http: httpx.Client, method: str, path: str) -> None:
+def test_dates_can_filter_another_time(dlq_emulator: Emulator, http: httpx.Client, method: str, path: str) -> None:
     dlq_emulator.settings.date_field = "createdAt"
     dlq_emulator.add({"dlqId": "50-0", "createdAt": 10}, {"dlqId": "40-0", "createdAt": 20})
     http.request(method, f"{path}?toDate=19")
@@ -156,13 +152,13 @@ def test_dates_can_look_at_another_moment(dlq_emulator: Emulator, http: httpx.Cl
 @pytest.mark.parametrize("query", ["dlqIds=9-0&dlqIds=7-0", "dlqIds=9-0,7-0", "dlqIds=9-0,9-0&dlqIds=,7-0,"])
 def test_ids_override_every_filter(queue: Emulator, http: httpx.Client, method: str, path: str, query: str) -> None:
     answer = http.request(method, f"{path}?{query}&label=nobody&toDate=1").json()
-    assert met(answer) == 2
+    assert handled(answer) == 2
     assert "cursor" not in answer
     assert left(queue) == [dlq_id for dlq_id in IDS if dlq_id not in ("9-0", "7-0")]
 
 
 @ALL
-def test_more_ids_than_a_batch_holds_are_met_along_the_cursor(
+def test_more_ids_than_a_batch_holds_are_handled_along_the_cursor(
     queue: Emulator, http: httpx.Client, method: str, path: str
 ) -> None:
     ids = IDS[:120]
@@ -172,17 +168,17 @@ def test_more_ids_than_a_batch_holds_are_met_along_the_cursor(
 
 
 @ALL
-def test_the_cursor_of_a_walk_along_ids_meets_nothing_without_them(
+def test_the_cursor_of_a_call_with_ids_selects_nothing_without_them(
     dlq_emulator: Emulator, http: httpx.Client, method: str, path: str
 ) -> None:
     ids = dlq_emulator.add(*failed_runs(120))
     cursor = http.request(method, path, params={"dlqIds": ids}).json()["cursor"]
     before = left(dlq_emulator)
-    assert met(http.request(method, path, params={"cursor": cursor}).json()) == 0
+    assert handled(http.request(method, path, params={"cursor": cursor}).json()) == 0
     assert left(dlq_emulator) == before
 
 
-def test_a_delete_passes_over_ids_that_are_not_there(queue: Emulator, http: httpx.Client) -> None:
+def test_a_delete_skips_ids_that_are_not_there(queue: Emulator, http: httpx.Client) -> None:
     assert http.delete("/dlq?dlqIds=1-0,1000-0,2-0").json() == {"deleted": 2}
     assert http.delete("/dlq?dlqIds=1-0,1000-0,2-0").json() == {"deleted": 0}
     assert left(queue) == IDS[:-2]
@@ -199,7 +195,7 @@ def test_a_missing_id_starts_nothing(queue: Emulator, http: httpx.Client, method
 
 
 @STARTING
-def test_an_id_that_went_away_stops_a_walk_along_ids(
+def test_an_id_that_is_gone_meanwhile_stops_a_call_with_ids(
     queue: Emulator, http: httpx.Client, method: str, path: str
 ) -> None:
     params: dict[str, Any] = {"dlqIds": IDS[:60]}
@@ -210,27 +206,27 @@ def test_an_id_that_went_away_stops_a_walk_along_ids(
 
 
 @ALL
-def test_runs_that_fail_meanwhile_are_spared(queue: Emulator, http: httpx.Client, method: str, path: str) -> None:
-    walking = batches(http, method, path, {})
-    first = next(walking)
+def test_runs_that_fail_meanwhile_stay(queue: Emulator, http: httpx.Client, method: str, path: str) -> None:
+    batching = batches(http, method, path, {})
+    first = next(batching)
     queue.add({"dlqId": "1000-0"})
-    assert first + sum(walking) == len(IDS)
+    assert first + sum(batching) == len(IDS)
     assert left(queue) == ["1000-0"]
 
 
 @ALL
 @pytest.mark.parametrize(("ending", "last"), [("absent", ...), ("empty", ""), ("null", None)])
-def test_the_last_batch_says_so_as_the_settings_do(method: str, path: str, ending: Any, last: object) -> None:
+def test_the_cursor_of_the_last_batch_is_as_the_settings_say(method: str, path: str, ending: Any, last: object) -> None:
     with Emulator(3, settings=Settings(cursor_end=ending)) as dlq:
         url = f"{dlq.url}/v2/workflows{path}"
         answer = httpx.request(method, url, headers={"Authorization": f"Bearer {dlq.token}"}).json()
         assert answer.get("cursor", ...) == last
-        assert met(answer) == 3
+        assert handled(answer) == 3
 
 
 @ALL
 @pytest.mark.parametrize("by_ids", [True, False])
-def test_a_batch_may_meet_nothing_and_still_have_a_cursor(
+def test_a_batch_may_be_empty_and_still_have_a_cursor(
     queue: Emulator, http: httpx.Client, method: str, path: str, by_ids: bool
 ) -> None:
     queue.settings.empty_pages = 1

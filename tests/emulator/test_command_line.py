@@ -16,7 +16,7 @@ from upstash_workflow_dlq.emulator import __main__ as command_line
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Emulator]]:
-    """The emulators that a command starts. Each gets the signal to stop as soon as it serves."""
+    """The emulators that a command starts. Each is told to stop as soon as it serves."""
     emulators: list[Emulator] = []
     start = Emulator.start
 
@@ -68,12 +68,12 @@ def test_its_runs_can_be_the_same_at_every_start(started: list[Emulator], capsys
     assert "the newest from July 2025" in capsys.readouterr().out
 
 
-def test_its_switches_are_the_settings(started: list[Emulator]) -> None:
-    switches = (
+def test_its_options_are_the_settings(started: list[Emulator]) -> None:
+    options = (
         "--port 0 --runs 0 --latency 0.5 --cursor-end null --empty-pages 3 --missing url --missing body --null method "
         "--date-field createdAt --fault burst=0.1 --fault reset=0.02 --fault 503=0.05"
     )
-    assert command_line.main(switches.split()) == 0
+    assert command_line.main(options.split()) == 0
     assert started[0].settings == Settings(
         latency=0.5,
         cursor_end="null",
@@ -86,7 +86,7 @@ def test_its_switches_are_the_settings(started: list[Emulator]) -> None:
 
 
 @pytest.mark.parametrize(
-    "switches",
+    "options",
     [
         "--port 70000",
         "--port here",
@@ -102,24 +102,28 @@ def test_its_switches_are_the_settings(started: list[Emulator]) -> None:
         "--fault burst=0.6 --fault reset=0.6",
     ],
 )
-def test_a_switch_that_makes_no_sense_is_explained(switches: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_option_is_a_usage_error(options: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
-        command_line.main(switches.split())
+        command_line.main(options.split())
     assert exit_.value.code == 2
     assert "error: " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("switches", "complaint"),
-    [("--port abc", "not a number: 'abc'"), ("--fault boom=0.1", "nor one of burst"), ("--latency nan", "not between")],
+    ("options", "complaint"),
+    [
+        ("--port abc", "expected a number, got 'abc'"),
+        ("--fault boom=0.1", "or one of burst"),
+        ("--latency nan", "expected a number from 0"),
+    ],
 )
-def test_bad_switches_say_what_they_take(switches: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_usage_error_says_what_is_expected(options: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        command_line.main(switches.split())
+        command_line.main(options.split())
     assert complaint in capsys.readouterr().err
 
 
-def test_a_taken_port_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_taken_port_prints_one_line_and_exits_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     with Emulator() as dlq:
         assert command_line.main(["--port", dlq.url.rpartition(":")[2]]) == 1
     output = capsys.readouterr()
@@ -128,16 +132,16 @@ def test_a_taken_port_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str])
     assert "the port is taken" in output.err
 
 
-def test_another_host_than_loopback_is_one_line_and_exit_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_host_that_is_not_loopback_prints_one_line_and_exits_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line.main(["--host", "192.0.2.1"]) == 1
     assert "loopback" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("missing", ["starlette.types", "uvicorn"])
-def test_a_missing_extra_is_one_line_and_exit_1(
+def test_a_missing_extra_prints_one_line_and_exits_with_1(
     missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in ("_emulator", "_serving", "_service", "_wire"):
+    for module in ("_emulator", "_serving", "_service", "_middleware"):
         monkeypatch.delitem(sys.modules, f"upstash_workflow_dlq.emulator.{module}", raising=False)
     monkeypatch.setitem(sys.modules, missing, None)
     assert command_line.main([]) == 1
@@ -147,8 +151,8 @@ def test_a_missing_extra_is_one_line_and_exit_1(
 
 
 @contextmanager
-def process(*switches: str) -> "Iterator[subprocess.Popen[str]]":
-    command = [sys.executable, "-W", "error", "-m", "upstash_workflow_dlq.emulator", *switches]
+def process(*options: str) -> "Iterator[subprocess.Popen[str]]":
+    command = [sys.executable, "-W", "error", "-m", "upstash_workflow_dlq.emulator", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:  # noqa: S603 - ourselves
         try:
             yield running
@@ -158,7 +162,7 @@ def process(*switches: str) -> "Iterator[subprocess.Popen[str]]":
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_real_process_serves_until_a_signal_ends_it(number: signal.Signals) -> None:
+def test_a_process_serves_until_a_signal(number: signal.Signals) -> None:
     with process("--port", "0", "--runs", "2") as running:
         assert running.stdout is not None
         lines = [running.stdout.readline().strip() for _ in range(4)]

@@ -1,4 +1,4 @@
-"""Bad moments: what queued faults do to the requests they are meant for."""
+"""Planned faults: `Emulator.fail()`."""
 
 import time
 
@@ -7,23 +7,23 @@ import pytest
 from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
 
 
-def test_a_fault_happens_once_unless_told_otherwise(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_fault_happens_once_by_default(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.fail(faults.status(503))
     assert [http.get("/dlq").status_code for _ in range(3)] == [503, 200, 200]
 
 
-def test_faults_happen_in_their_order(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_faults_happen_in_order(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.fail(faults.status(502), times=2)
     dlq_emulator.fail(faults.status(504))
     assert [http.get("/dlq").status_code for _ in range(4)] == [502, 502, 504, 200]
 
 
-def test_a_fault_can_wait_for_later_requests(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_fault_can_let_requests_pass_first(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.fail(faults.status(500), after=2)
     assert [http.get("/dlq").status_code for _ in range(4)] == [200, 200, 500, 200]
 
 
-def test_a_fault_can_be_meant_for_a_method_or_a_path(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_fault_can_be_limited_to_a_method_or_a_path(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add({"dlqId": "1-0"})
     dlq_emulator.fail(faults.status(500), method="delete")
     dlq_emulator.fail(faults.status(502), path="/v2/workflows/dlq/1")
@@ -35,7 +35,7 @@ def test_a_fault_can_be_meant_for_a_method_or_a_path(dlq_emulator: Emulator, htt
 
 @pytest.mark.parametrize(("times", "after"), [(0, 0), (1, -1)])
 def test_a_fault_that_never_happens_is_refused(dlq_emulator: Emulator, times: int, after: int) -> None:
-    with pytest.raises(ValueError, match="at least once"):
+    with pytest.raises(ValueError, match="times must be at least 1"):
         dlq_emulator.fail(faults.reset(), times=times, after=after)
 
 
@@ -46,7 +46,7 @@ def test_a_fault_that_never_happens_is_refused(dlq_emulator: Emulator, times: in
         (faults.daily_limit(limit=50, reset_in=3600), "RateLimit", 3600),
     ],
 )
-def test_a_limit_says_so_in_its_own_headers(
+def test_each_rate_limit_has_its_own_headers(
     dlq_emulator: Emulator, http: httpx.Client, fault: faults.Fault, prefix: str, reset_in: int
 ) -> None:
     dlq_emulator.fail(fault)
@@ -61,7 +61,7 @@ def test_a_limit_says_so_in_its_own_headers(
 
 
 @pytest.mark.parametrize(("retry_after", "header"), [(None, None), (7, "7"), ("Fri, 18 Jul 2025 09:01:35 GMT",) * 2])
-def test_a_plain_429_may_say_when_to_come_back(
+def test_a_plain_429_may_have_retry_after(
     dlq_emulator: Emulator, http: httpx.Client, retry_after: int | str | None, header: str | None
 ) -> None:
     dlq_emulator.fail(faults.too_many_requests(retry_after))
@@ -72,14 +72,14 @@ def test_a_plain_429_may_say_when_to_come_back(
 
 
 @pytest.mark.parametrize(("code", "sentence"), [(503, "Service Unavailable"), (520, "Status 520"), (489, "Status 489")])
-def test_any_status_can_be_answered(dlq_emulator: Emulator, http: httpx.Client, code: int, sentence: str) -> None:
+def test_any_status_can_be_returned(dlq_emulator: Emulator, http: httpx.Client, code: int, sentence: str) -> None:
     dlq_emulator.fail(faults.status(code))
     response = http.get("/dlq")
     assert response.status_code == code
     assert response.json() == {"error": sentence}
 
 
-def test_any_body_can_be_answered(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_any_body_can_be_returned(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.fail(faults.status(200, b"\xff{", "application/json", headers=(("X-Request-Id", "r1"),)))
     dlq_emulator.fail(faults.status(500, "überlastet", "text/plain"))
     first, second = http.get("/dlq"), http.get("/dlq")
@@ -88,19 +88,19 @@ def test_any_body_can_be_answered(dlq_emulator: Emulator, http: httpx.Client) ->
 
 
 @pytest.mark.parametrize("code", [204, 304])
-def test_a_status_that_has_no_body_gets_none(dlq_emulator: Emulator, http: httpx.Client, code: int) -> None:
+def test_a_status_without_a_body_gets_none(dlq_emulator: Emulator, http: httpx.Client, code: int) -> None:
     dlq_emulator.fail(faults.status(code))
     response = http.get("/dlq")
     assert (response.status_code, response.content) == (code, b"")
 
 
 @pytest.mark.parametrize("code", [100, 199, 600, 0])
-def test_a_status_that_ends_no_request_is_refused(code: int) -> None:
+def test_a_status_that_is_not_final_is_refused(code: int) -> None:
     with pytest.raises(ValueError, match="status"):
         faults.status(code)
 
 
-def test_a_proxy_answers_in_html(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_proxy_error_is_html(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.fail(faults.html())
     dlq_emulator.fail(faults.html(520))
     first, second = http.get("/dlq"), http.get("/dlq")
@@ -109,14 +109,14 @@ def test_a_proxy_answers_in_html(dlq_emulator: Emulator, http: httpx.Client) -> 
     assert "<h1>Bad Gateway</h1>" in first.text
 
 
-def test_an_answer_instead_of_the_services_does_nothing(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_request_with_an_error_status_is_not_carried_out(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add({"dlqId": "1-0"})
     dlq_emulator.fail(faults.status(503))
     http.delete("/dlq/1-0")
     assert len(dlq_emulator.runs) == 1
 
 
-def test_a_reset_ends_the_connection_before_anything_is_done(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_request_with_a_reset_is_not_carried_out(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add({"dlqId": "1-0"})
     dlq_emulator.fail(faults.reset())
     with pytest.raises(httpx.ReadError, match="reset"):
@@ -125,7 +125,7 @@ def test_a_reset_ends_the_connection_before_anything_is_done(dlq_emulator: Emula
     assert http.get("/dlq").status_code == 200
 
 
-def test_a_reset_after_acting_hides_that_it_was_done(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_request_with_a_reset_after_acting_is_carried_out(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add({"dlqId": "1-0"})
     dlq_emulator.fail(faults.reset_after_acting())
     with pytest.raises(httpx.ReadError, match="reset"):
@@ -140,7 +140,7 @@ def test_a_request_with_a_body_can_be_reset(dlq_emulator: Emulator, http: httpx.
     assert http.get("/dlq").status_code == 200
 
 
-def test_a_truncated_answer_announces_more_than_it_sends(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_truncated_response_announces_more_than_it_sends(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add(*failed_runs(100))
     whole = http.get("/dlq")
     dlq_emulator.fail(faults.truncated())
@@ -156,7 +156,7 @@ def test_a_truncated_answer_announces_more_than_it_sends(dlq_emulator: Emulator,
     assert http.get("/dlq").content == whole.content
 
 
-def test_a_truncated_answer_without_a_body_is_whole(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_response_without_a_body_is_not_truncated(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add({"dlqId": "1-0"})
     dlq_emulator.fail(faults.truncated())
     assert http.delete("/dlq/1-0").status_code == 200
@@ -170,7 +170,7 @@ def test_a_truncated_answer_without_a_body_is_whole(dlq_emulator: Emulator, http
         *(("POST", f"/dlq/{kind}{target}") for kind in ("resume", "restart") for target in ("", "/1-0")),
     ],
 )
-def test_what_acts_meets_faults_as_well(dlq_emulator: Emulator, http: httpx.Client, method: str, path: str) -> None:
+def test_bulk_and_start_calls_meet_faults(dlq_emulator: Emulator, http: httpx.Client, method: str, path: str) -> None:
     dlq_emulator.add({"dlqId": "1-0"})
     dlq_emulator.fail(faults.burst_limit())
     assert http.request(method, path).status_code == 429
@@ -192,7 +192,7 @@ def test_what_acts_meets_faults_as_well(dlq_emulator: Emulator, http: httpx.Clie
 
 
 @pytest.mark.parametrize("fault", [faults.truncated(), faults.slow(0.01)])
-def test_the_answer_of_a_canceled_callback_is_whole(
+def test_the_response_of_a_canceled_callback_is_whole(
     dlq_emulator: Emulator, http: httpx.Client, fault: faults.Fault
 ) -> None:
     dlq_emulator.add({"dlqId": "1-0", "failureFunctionState": "CALLBACK_INPROGRESS"})
@@ -201,7 +201,7 @@ def test_the_answer_of_a_canceled_callback_is_whole(
     assert dlq_emulator.runs[0]["failureFunctionState"] == "CALLBACK_CANCELED"
 
 
-def test_a_slow_answer_comes_in_the_end(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_slow_response_arrives_late(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.fail(faults.slow(30))
     dlq_emulator.fail(faults.slow(0.01))
     with pytest.raises(httpx.ReadTimeout):
@@ -216,7 +216,7 @@ def test_faults_are_values() -> None:
 
 def test_faults_log_nothing(dlq_emulator: Emulator, http: httpx.Client, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG", logger="uvicorn")
-    caplog.set_level(1)  # uvicorn wraps the application at its trace level
+    caplog.set_level(1)  # at this level uvicorn wraps the application, which must not break faults
     dlq_emulator.stop()
     caplog.clear()
     dlq_emulator.start()

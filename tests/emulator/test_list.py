@@ -1,4 +1,4 @@
-"""GET /v2/workflows/dlq, seen from the wire."""
+"""GET /v2/workflows/dlq on the wire."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ def pages(http: httpx.Client, **params: Any) -> Iterator[list[str]]:
         cursors.append(page["cursor"])
 
 
-def walk(http: httpx.Client, **params: Any) -> list[str]:
+def list_all(http: httpx.Client, **params: Any) -> list[str]:
     return [dlq_id for page in pages(http, **params) for dlq_id in page]
 
 
@@ -34,12 +34,12 @@ def test_an_empty_queue_is_an_empty_page_without_a_cursor(http: httpx.Client) ->
     assert response.json() == {"messages": []}
 
 
-def test_a_page_holds_at_most_a_hundred_runs(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_page_has_at_most_a_hundred_runs(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add(*failed_runs(250))
     assert [len(page) for page in pages(http)] == [100, 100, 50]
 
 
-def test_a_page_holds_as_many_runs_as_asked_for(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_page_has_as_many_runs_as_count_says(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add(*failed_runs(10))
     assert [len(page) for page in pages(http, count=4)] == [4, 4, 2]
 
@@ -49,37 +49,37 @@ def test_a_full_last_page_has_no_cursor(dlq_emulator: Emulator, http: httpx.Clie
     assert [len(page) for page in pages(http, count=50)] == [50, 50]
 
 
-def test_runs_come_newest_first_and_as_they_were_given(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_runs_are_listed_newest_first_and_unchanged(dlq_emulator: Emulator, http: httpx.Client) -> None:
     runs = failed_runs(20)
     dlq_emulator.add(*reversed(runs))
     assert http.get("/dlq").json()["messages"] == runs
 
 
-def test_runs_of_one_millisecond_are_ordered_by_their_number(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_runs_of_the_same_millisecond_are_ordered_by_number(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add({"dlqId": "5-9"}, {"dlqId": "5-10"}, {"dlqId": "40-0"})
-    assert walk(http) == ["40-0", "5-10", "5-9"]
+    assert list_all(http) == ["40-0", "5-10", "5-9"]
 
 
-def test_a_cursor_is_the_place_of_the_last_run_delivered(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_cursor_is_the_position_of_the_last_run_on_the_page(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add({"dlqId": "1-0"}, {"dlqId": "2-7"}, {"dlqId": "3-0"})
     assert http.get("/dlq?count=2").json()["cursor"] == "2-7"
 
 
-def test_a_trailing_slash_is_the_same_list_and_no_redirect(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_trailing_slash_lists_the_same_without_a_redirect(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add(*failed_runs(3))
     response = http.get("/dlq/")
     assert response.status_code == 200
     assert response.json() == http.get("/dlq").json()
 
 
-def test_runs_that_come_and_go_between_pages_move_no_other_run(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_runs_that_come_and_go_between_pages_shift_no_other_run(dlq_emulator: Emulator, http: httpx.Client) -> None:
     ids = dlq_emulator.add(*({"dlqId": f"{moment}-0"} for moment in range(90, 0, -10)))
-    walking = pages(http, count=3)
-    seen = next(walking)
+    remaining = pages(http, count=3)
+    seen = next(remaining)
     http.delete("/dlq/70-0").raise_for_status()  # the cursor's own run
     http.delete("/dlq/40-0").raise_for_status()
     dlq_emulator.add({"dlqId": "95-0"}, {"dlqId": "55-0"})
-    seen += [dlq_id for page in walking for dlq_id in page]
+    seen += [dlq_id for page in remaining for dlq_id in page]
     assert len(seen) == len(set(seen))
     assert set(ids) - {"70-0", "40-0"} <= set(seen)
 
@@ -105,7 +105,7 @@ def test_runs_that_come_and_go_between_pages_move_no_other_run(dlq_emulator: Emu
         "cursor=99999999999999999999-0",
     ],
 )
-def test_a_value_that_cannot_be_read_is_a_bad_request(http: httpx.Client, query: str) -> None:
+def test_an_invalid_value_is_a_bad_request(http: httpx.Client, query: str) -> None:
     response = http.get(f"/dlq?{query}")
     assert response.status_code == 400
     assert response.headers["content-type"] == "application/json"
@@ -136,22 +136,22 @@ def test_an_unknown_parameter_is_ignored(dlq_emulator: Emulator, http: httpx.Cli
     assert listed(http, "responseStatus=404") == ["1-0"]
 
 
-def test_of_a_repeated_single_value_the_first_counts(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_the_first_of_repeated_single_values_counts(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add(*failed_runs(5))
     assert len(listed(http, "count=2&count=4")) == 2
 
 
-def test_dates_are_inclusive_and_look_at_the_entry_into_the_queue(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_dates_are_inclusive_and_filter_the_entry_into_the_queue(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add(*({"dlqId": f"{moment}-{number}"} for moment in (10, 20, 30) for number in (0, 1)))
     assert listed(http, "fromDate=20") == ["30-1", "30-0", "20-1", "20-0"]
     assert listed(http, "toDate=20") == ["20-1", "20-0", "10-1", "10-0"]
     assert listed(http, "fromDate=20&toDate=20") == ["20-1", "20-0"]
     assert listed(http, "fromDate=30&toDate=10") == []
-    assert walk(http, fromDate=20, toDate=30, count=1) == ["30-1", "30-0", "20-1", "20-0"]
+    assert list_all(http, fromDate=20, toDate=30, count=1) == ["30-1", "30-0", "20-1", "20-0"]
 
 
 @pytest.mark.parametrize("field", ["createdAt", "workflowCreatedAt"])
-def test_dates_can_look_at_another_moment(dlq_emulator: Emulator, http: httpx.Client, field: Any) -> None:
+def test_dates_can_filter_another_time(dlq_emulator: Emulator, http: httpx.Client, field: Any) -> None:
     dlq_emulator.settings.date_field = field
     dlq_emulator.add({"dlqId": "50-0", field: 10}, {"dlqId": "40-0", field: 20}, {"dlqId": "30-0"})
     assert listed(http, "fromDate=10&toDate=10") == ["50-0"]
@@ -174,7 +174,7 @@ def test_a_filter_takes_several_values(dlq_emulator: Emulator, http: httpx.Clien
     assert listed(http, f"{name}=none") == []
 
 
-def test_a_label_is_looked_for_in_both_fields(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_label_may_be_in_either_field(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add(
         {"dlqId": "1-0", "label": "old"},
         {"dlqId": "2-0", "labels": ["new", "münchen"]},
@@ -187,7 +187,7 @@ def test_a_label_is_looked_for_in_both_fields(dlq_emulator: Emulator, http: http
     assert listed(http, "label=m%C3%BCnchen&label=old") == ["3-0", "2-0", "1-0"]
 
 
-def test_a_failure_function_state_is_looked_for_in_both_fields(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_failure_function_state_may_be_in_either_field(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add(
         {"dlqId": "1-0", "failureFunctionState": "CALLBACK_FAIL"},
         {"dlqId": "2-0", "failureCallbackInfo": {"state": "CALLBACK_FAIL"}},
@@ -198,7 +198,7 @@ def test_a_failure_function_state_is_looked_for_in_both_fields(dlq_emulator: Emu
     assert listed(http, "failureFunctionState=CALLBACK_FAIL,CALLBACK_SUCCESS") == ["3-0", "2-0", "1-0"]
 
 
-def test_a_run_is_found_by_its_run_id_and_by_its_creation(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_runs_can_be_filtered_by_run_id_and_by_creation_time(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add(
         {"dlqId": "1-0", "workflowRunId": "wfr_1", "workflowCreatedAt": 5},
         {"dlqId": "2-0", "workflowRunId": "wfr_12", "workflowCreatedAt": 6},
@@ -217,7 +217,7 @@ def test_different_filters_must_all_match(dlq_emulator: Emulator, http: httpx.Cl
     assert listed(http, "label=a&callerIp=x&toDate=1") == ["1-0"]
 
 
-def test_a_filtered_walk_delivers_every_match_once(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_the_pages_of_a_filtered_list_have_every_match_once(dlq_emulator: Emulator, http: httpx.Client) -> None:
     runs = failed_runs(300)
     dlq_emulator.add(*runs)
     state = "CALLBACK_CANCELED"
@@ -226,4 +226,4 @@ def test_a_filtered_walk_delivers_every_match_once(dlq_emulator: Emulator, http:
         for run in runs
         if state in (run.get("failureFunctionState"), run.get("failureCallbackInfo", {}).get("state"))
     ]
-    assert walk(http, failureFunctionState=state, count=7) == wanted
+    assert list_all(http, failureFunctionState=state, count=7) == wanted

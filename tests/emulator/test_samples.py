@@ -1,4 +1,4 @@
-"""The failed runs an emulator starts with."""
+"""The sample runs."""
 
 import base64
 import json
@@ -40,7 +40,7 @@ def test_fewer_runs_are_the_beginning_of_more(runs: list[dict[str, Any]]) -> Non
     assert failed_runs(20) == runs[:20]
 
 
-def test_ids_are_unique_and_descend(runs: list[dict[str, Any]]) -> None:
+def test_ids_are_unique_and_descending(runs: list[dict[str, Any]]) -> None:
     places = [tuple(int(part) for part in run["dlqId"].split("-")) for run in runs]
     assert len(set(places)) == 500
     assert places == sorted(places, reverse=True)
@@ -71,7 +71,7 @@ def test_no_time_lies_after_the_entry_into_the_queue(runs: list[dict[str, Any]])
         assert run["workflowCreatedAt"] < run["createdAt"] < moment(run)
 
 
-def test_they_show_what_real_queues_hold(runs: list[dict[str, Any]]) -> None:
+def test_they_cover_what_real_queues_hold(runs: list[dict[str, Any]]) -> None:
     assert len({run["workflowUrl"] for run in runs}) >= 5
     assert {run.get("responseStatus") for run in runs} == {None, 200, 429, 489, 500, 502, 504} - {200}
     assert {run["failureCallbackInfo"]["state"] for run in runs if "failureCallbackInfo" in run} == {
@@ -88,7 +88,7 @@ def test_they_show_what_real_queues_hold(runs: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("field", ["body", "responseBody"])
-def test_only_what_is_no_utf_8_is_in_base64(runs: list[dict[str, Any]], field: str) -> None:
+def test_only_bodies_that_are_not_utf_8_are_base64(runs: list[dict[str, Any]], field: str) -> None:
     encoded = [run[f"{field}Base64"] for run in runs if f"{field}Base64" in run]
     assert encoded
     for text in encoded:

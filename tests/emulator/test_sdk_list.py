@@ -19,14 +19,14 @@ def test_it_is_the_same_list(dlq_emulator: Emulator, http: httpx.Client, params:
     assert answer.json() == http.get("/dlq", params=params).json()
 
 
-def test_it_also_filters_by_url(dlq_emulator: Emulator) -> None:
+def test_it_filters_by_url(dlq_emulator: Emulator) -> None:
     dlq_emulator.add({"dlqId": "1-0", "url": "https://a"}, {"dlqId": "2-0", "url": "https://b"}, {"dlqId": "3-0"})
     assert ask(dlq_emulator, source="workflow", url="https://a").json() == {
         "messages": [{"dlqId": "1-0", "url": "https://a"}]
     }
 
 
-def test_the_list_of_workflows_knows_no_url(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_the_list_of_workflows_does_not_filter_by_url(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add({"dlqId": "1-0", "url": "https://a"})
     assert len(http.get("/dlq?url=https://b").json()["messages"]) == 1
 

@@ -1,4 +1,4 @@
-"""Bad days that are a setting: they hold for every request."""
+"""`Settings`, which apply to every request."""
 
 import logging
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from upstash_workflow_dlq.emulator import Emulator, Settings, failed_runs, faults
 
 
-def shape_of_walk(http: httpx.Client, **params: Any) -> tuple[list[int], list[str]]:
+def page_sizes(http: httpx.Client, **params: Any) -> tuple[list[int], list[str]]:
     sizes: list[int] = []
     ids: list[str] = []
     cursors: list[str] = []
@@ -31,7 +31,7 @@ def shape_of_walk(http: httpx.Client, **params: Any) -> tuple[list[int], list[st
         ("null", '{"cursor":null,"messages":[]}'),
     ],
 )
-def test_a_walk_ends_in_one_of_three_ways(dlq_emulator: Emulator, http: httpx.Client, end: Any, text: str) -> None:
+def test_a_list_can_end_in_three_ways(dlq_emulator: Emulator, http: httpx.Client, end: Any, text: str) -> None:
     dlq_emulator.settings.cursor_end = end
     assert http.get("/dlq").text == text
 
@@ -46,20 +46,18 @@ def test_a_walk_ends_in_one_of_three_ways(dlq_emulator: Emulator, http: httpx.Cl
         (9, [2, 2, 2, 2, 1]),
     ],
 )
-def test_empty_pages_interrupt_a_walk_and_lose_nothing(
-    dlq_emulator: Emulator, http: httpx.Client, every: int, sizes: list[int]
-) -> None:
+def test_empty_pages_lose_no_runs(dlq_emulator: Emulator, http: httpx.Client, every: int, sizes: list[int]) -> None:
     ids = dlq_emulator.add(*failed_runs(9))
     dlq_emulator.settings.empty_pages = every
-    assert shape_of_walk(http, count=2) == (sizes, ids)
+    assert page_sizes(http, count=2) == (sizes, ids)
 
 
-def test_an_empty_page_comes_before_an_empty_list_too(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_an_empty_list_has_an_empty_page_too(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.settings.empty_pages = 1
-    assert shape_of_walk(http, label="none") == ([0, 0], [])
+    assert page_sizes(http, label="none") == ([0, 0], [])
 
 
-def test_fields_are_left_out_or_null_in_every_delivered_message(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_fields_can_be_left_out_or_null_in_every_run(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add({"dlqId": "1-0", "url": "u", "method": "POST"})
     dlq_emulator.settings.missing = ["url", "body"]
     dlq_emulator.settings.null = ["method", "header"]
@@ -69,7 +67,7 @@ def test_fields_are_left_out_or_null_in_every_delivered_message(dlq_emulator: Em
     assert dlq_emulator.runs == [{"dlqId": "1-0", "url": "u", "method": "POST"}]
 
 
-def test_filters_look_at_the_run_and_not_at_what_is_delivered(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_filters_compare_the_run_and_not_what_is_delivered(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add({"dlqId": "1-0", "label": "a"})
     dlq_emulator.settings.missing = ["label"]
     assert http.get("/dlq?label=a").json()["messages"] == [{"dlqId": "1-0"}]
@@ -84,7 +82,7 @@ def test_latency_makes_a_client_wait(dlq_emulator: Emulator, http: httpx.Client)
     assert http.get("/dlq").status_code == 200
 
 
-def test_shares_of_requests_meet_the_same_faults_every_time() -> None:
+def test_fault_shares_hit_the_same_requests_every_time() -> None:
     settings = Settings(fault_shares={faults.status(503): 0.3, faults.burst_limit(): 0.2})
     seen = []
     for _ in range(2):
@@ -102,13 +100,13 @@ def test_a_setting_that_does_not_exist_cannot_be_set() -> None:
         Settings().latencies = 1  # type: ignore[attr-defined]
 
 
-def test_a_crash_of_the_emulator_is_an_internal_server_error(
+def test_a_bug_in_the_emulator_is_an_internal_server_error(
     dlq_emulator: Emulator, http: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     dlq_emulator.settings.cursor_end = "never"  # type: ignore[assignment]
     with caplog.at_level(logging.ERROR):
         response = http.get("/dlq")
-        dlq_emulator.stop()  # the log is written after the answer
+        dlq_emulator.stop()  # the log is written after the response
     assert response.status_code == 500
     assert list(response.json()) == ["error"]
     assert "KeyError: 'never'" in caplog.text

@@ -1,11 +1,11 @@
-"""One run by its id, who may ask, and paths that lead nowhere."""
+"""One run by its id, the token, and paths where nothing is served."""
 
 import httpx
 import pytest
 from upstash_workflow_dlq.emulator import Emulator, failed_runs
 
 
-def test_a_run_is_delivered_as_it_was_given(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_a_run_is_delivered_unchanged(dlq_emulator: Emulator, http: httpx.Client) -> None:
     (run,) = failed_runs(1)
     dlq_emulator.add(run)
     response = http.get(f"/dlq/{run['dlqId']}")
@@ -25,7 +25,7 @@ def test_a_deleted_run_is_gone(dlq_emulator: Emulator, http: httpx.Client) -> No
 
 @pytest.mark.parametrize("path", ["/dlq/1-0", "/dlq/1-0/", "/dlq/1-0/2", "/dlq//", "/dlqs", "/", "/dlq/..%2Fdlq"])
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_what_is_not_there_is_an_error_in_json(http: httpx.Client, method: str, path: str) -> None:
+def test_not_found_is_an_error_in_json(http: httpx.Client, method: str, path: str) -> None:
     response = http.request(method, path)
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/json"
@@ -44,16 +44,14 @@ def test_what_is_not_there_is_an_error_in_json(http: httpx.Client, method: str, 
         ("GET", "/dlq/callback/1-0", {"POST", "DELETE"}),
     ],
 )
-def test_a_method_that_is_not_served_is_an_error_in_json(
-    http: httpx.Client, method: str, path: str, allowed: set[str]
-) -> None:
+def test_method_not_allowed_is_an_error_in_json(http: httpx.Client, method: str, path: str, allowed: set[str]) -> None:
     response = http.request(method, path)
     assert response.status_code == 405
     assert list(response.json()) == ["error"]
     assert set(response.headers["allow"].split(", ")) == allowed
 
 
-def test_head_answers_like_get_without_the_body(dlq_emulator: Emulator, http: httpx.Client) -> None:
+def test_head_is_get_without_the_body(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add({"dlqId": "1-0"})
     response = http.head("/dlq/1-0")
     assert (response.status_code, response.content) == (200, b"")
@@ -70,12 +68,12 @@ def test_an_id_is_decoded_once(dlq_emulator: Emulator, http: httpx.Client, dlq_i
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
-def test_the_token_may_come_in_the_header(dlq_emulator: Emulator, scheme: str) -> None:
+def test_the_token_may_be_in_the_header(dlq_emulator: Emulator, scheme: str) -> None:
     headers = {"Authorization": f"{scheme} {dlq_emulator.token}"}
     assert httpx.get(f"{dlq_emulator.url}/v2/workflows/dlq", headers=headers).status_code == 200
 
 
-def test_the_token_may_come_in_the_query() -> None:
+def test_the_token_may_be_in_the_query() -> None:
     with Emulator(token="a=b+c/d é") as dlq:
         response = httpx.get(f"{dlq.url}/v2/workflows/dlq", params={"qstash_token": dlq.token})
     assert response.status_code == 200
@@ -83,7 +81,7 @@ def test_the_token_may_come_in_the_query() -> None:
 
 @pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer wrong", "Basic {token}", "{token}"])
 @pytest.mark.parametrize("path", ["/v2/workflows/dlq", "/v2/workflows/dlq?count=none&qstash_token=", "/nowhere"])
-def test_without_the_token_nothing_else_is_looked_at(
+def test_without_the_token_nothing_else_is_checked(
     dlq_emulator: Emulator, authorization: str | None, path: str
 ) -> None:
     headers = {} if authorization is None else {"Authorization": authorization.format(token=dlq_emulator.token)}

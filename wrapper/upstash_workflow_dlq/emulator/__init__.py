@@ -1,10 +1,13 @@
-"""The Upstash Workflow dead-letter queue, emulated on loopback for development and tests (extra: `emulator`)."""
+"""An emulator of the Upstash Workflow dead-letter queue, for development and tests (extra: `emulator`).
+
+It serves on loopback only, and imports nothing from the rest of the package.
+"""
 
 from typing import TYPE_CHECKING, Any
 
 from . import faults
-from ._ledger import Started
 from ._settings import Settings
+from ._started import Started
 from .samples import failed_runs
 
 if TYPE_CHECKING:
@@ -14,8 +17,8 @@ __all__ = ["Emulator", "Settings", "Started", "failed_runs", "faults"]
 
 
 def __getattr__(name: str) -> Any:
-    # Emulator is the one name that needs starlette and uvicorn. It is loaded when asked for, because pytest imports
-    # this package (for its plugin) in every project that has it installed, with the extra or without.
+    # Emulator needs starlette and uvicorn, so it is imported on first use: pytest imports this package for its plugin
+    # in every project where the distribution is installed, with or without the extra.
     if name != "Emulator":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:

@@ -25,12 +25,12 @@ _FAULTS: dict[str, faults.Fault] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serves until SIGINT or SIGTERM. Returns the exit code: 0, or 1 when it cannot serve."""
+    """Serve until SIGINT or SIGTERM. The exit code is 0, or 1 if the emulator cannot start."""
     parser = _parser()
     options = parser.parse_args(argv)
     shares = dict(options.fault)
     if sum(shares.values()) > 1:
-        parser.error("the shares of all faults together are more than 1")
+        parser.error(f"the shares of all faults must add up to at most 1, got {sum(shares.values()):g}")
     try:
         from . import Emulator
 
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 fault_shares=shares,
             ),
         )
-        # Before it is announced, so that whoever reads the announcement can stop it.
+        # Before the announcement, so that a script that reads it can stop the emulator at once.
         stopped = threading.Event()
         handlers = {
             number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)
@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 print(f"Serving {options.runs} made-up failed runs, the newest from {newest}; Ctrl-C stops it.")
                 print("Set these two variables where your code runs:")
                 print("\n".join(f"{name}={value}" for name, value in emulator.environ.items()), flush=True)
-                while not stopped.wait(1):  # a wait without an end hears no Ctrl-C on Windows
+                while not stopped.wait(1):  # on Windows, Ctrl-C does not interrupt a wait without a timeout
                     pass
         finally:
             for number, handler in handlers.items():
@@ -85,21 +85,19 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="the same runs with the same ids at every start, the newest from July 2025 (default: the newest from now)",
     )
-    add("--token", default=DEFAULT_TOKEN, help="the token clients must send (default: %(default)s)")
+    add("--token", default=DEFAULT_TOKEN, help="the token that clients must send (default: %(default)s)")
     bad_days = parser.add_argument_group("bad days")
     add = bad_days.add_argument
-    add("--latency", type=_seconds, default=0.0, metavar="SECONDS", help="how long every request waits")
-    add("--cursor-end", choices=("absent", "empty", "null"), default="absent", help="how the last page ends the walk")
-    add("--empty-pages", type=_count, default=0, metavar="N", help="an empty page with a cursor before every N-th page")
-    add(
-        "--missing", action="append", default=[], metavar="FIELD", help="leave this field out of every run (repeatable)"
-    )
-    add("--null", action="append", default=[], metavar="FIELD", help="deliver this field as null (repeatable)")
+    add("--latency", type=_seconds, default=0.0, metavar="SECONDS", help="delay every request")
+    add("--cursor-end", choices=("absent", "empty", "null"), default="absent", help="the cursor of the last page")
+    add("--empty-pages", type=_count, default=0, metavar="N", help="insert an empty page before every N-th page")
+    add("--missing", action="append", default=[], metavar="FIELD", help="leave a field out of every run (repeatable)")
+    add("--null", action="append", default=[], metavar="FIELD", help="deliver a field as null (repeatable)")
     add(
         "--date-field",
         choices=("dlqId", "createdAt", "workflowCreatedAt"),
         default="dlqId",
-        help="what fromDate and toDate look at (default: %(default)s)",
+        help="the time that fromDate and toDate filter (default: %(default)s)",
     )
     add(
         "--fault",
@@ -107,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="KIND=SHARE",
-        help=f"this share (0 to 1) of requests fails (repeatable); KIND is a status or one of {', '.join(_FAULTS)}",
+        help=f"make a share (0 to 1) of requests fail (repeatable); KIND is a status or one of {', '.join(_FAULTS)}",
     )
     return parser
 
@@ -130,7 +128,7 @@ def _fault(text: str) -> tuple[faults.Fault, float]:
         fault = _FAULTS[kind] if kind in _FAULTS else faults.status(int(kind))
     except ValueError:
         known = ", ".join(_FAULTS)
-        raise argparse.ArgumentTypeError(f"not a status from 200 to 599, nor one of {known}: {kind}") from None
+        raise argparse.ArgumentTypeError(f"expected a status from 200 to 599 or one of {known}, got {kind!r}") from None
     return fault, _number(float, share, 1.0)
 
 
@@ -138,9 +136,9 @@ def _number(kind: Callable[[str], _Number], text: str, most: _Number) -> _Number
     try:
         number = kind(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"not a number: {text!r}") from None
+        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
     if not 0 <= number <= most:
-        raise argparse.ArgumentTypeError(f"not between 0 and {most}: {number}")
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to {most}, got {number}")
     return number
 
 

@@ -1,28 +1,31 @@
+"""`Emulator`: starting and stopping the service, and what tests see of it."""
+
 import asyncio
 import errno
 import ipaddress
 import socket
+from collections import deque
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from ._ledger import Ledger, Started
+from ._middleware import RECORDED, FaultPlan, Middleware, RecordedRequest
+from ._queue import Queue
 from ._service import Service
 from ._serving import ServerThread
 from ._settings import DEFAULT_TOKEN, Settings
-from ._store import Store
-from ._wire import RecordedRequest, Traffic, Wire
+from ._started import Started, StartedRuns
 from .faults import Fault
 from .samples import failed_runs
 
 
 class Emulator:
-    """The dead-letter queue service on loopback, in a thread of this process.
+    """The dead-letter queue service, on loopback, in a thread of this process.
 
-    It starts with so many sample runs, or with the given payloads. What the queue holds outlives `stop()`, and a later
-    `start()` listens on the same port again.
+    `runs` is a number of sample runs, or the payloads to start with. The queue outlives `stop()`, and a later `start()`
+    listens on the same port again.
 
-    A ValueError for a host that is not loopback or an empty token.
+    Raises ValueError for a host that is not loopback, and for an empty token.
     """
 
     def __init__(
@@ -35,29 +38,31 @@ class Emulator:
         settings: Settings | None = None,
     ) -> None:
         if not token:
-            raise ValueError("the token is empty")
+            raise ValueError("the token must not be empty")
         self.token = token
         self.settings = Settings() if settings is None else settings
         self._address = _loopback(host)
         self._port = port
-        self._store = Store()
-        self._ledger = Ledger()
-        self._traffic = Traffic()
+        self._queue = Queue()
+        self._started = StartedRuns()
+        self._requests: deque[RecordedRequest] = deque(maxlen=RECORDED)
+        self._plan = FaultPlan()
         self._thread: ServerThread | None = None
         self.add(*(failed_runs(runs) if isinstance(runs, int) else runs))
 
     def start(self) -> Self:
-        """Ready for requests when it returns. An OSError when the port is taken; nothing when it runs already."""
+        """Serve requests from now on. Raises OSError if the port is taken; does nothing if it already runs."""
         if self._thread is None:
             listener = _listen(self._address, self._port)
             self._port = listener.getsockname()[1]
             stopping = asyncio.Event()
-            service = Service(self._store, self._ledger, self.settings, self.token)
-            self._thread = ServerThread(Wire(service, self._traffic, self.settings, stopping), listener, stopping)
+            service = Service(self._queue, self._started, self.settings, self.token)
+            app = Middleware(service, self._requests, self._plan, self.settings, stopping)
+            self._thread = ServerThread(app, listener, stopping)
         return self
 
     def stop(self) -> None:
-        """Cuts open connections at once; requests under way get no answer. Nothing when it does not run."""
+        """Cut all connections at once; requests in flight get no response. Does nothing if it does not run."""
         if self._thread is not None:
             self._thread.stop()
             self._thread = None
@@ -76,12 +81,11 @@ class Emulator:
 
     @property
     def url(self) -> str:
-        """The base URL, without a slash at its end. A RuntimeError before the first start, unless a port was given."""
+        """The base URL. Raises RuntimeError before the first start, unless a port was given."""
         if not self._port:
             raise RuntimeError("the emulator has no port before it is started")
-        return (
-            f"http://[{self._address}]:{self._port}" if ":" in self._address else f"http://{self._address}:{self._port}"
-        )
+        host = f"[{self._address}]" if ":" in self._address else self._address
+        return f"http://{host}:{self._port}"
 
     @property
     def environ(self) -> dict[str, str]:
@@ -91,44 +95,45 @@ class Emulator:
     @property
     def runs(self) -> list[dict[str, Any]]:
         """Copies of the payloads in the queue, newest first."""
-        return self._store.newest_first()
+        return self._queue.newest_first()
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The requests so far in order of arrival, refused and failed ones too; at most the last 100,000."""
-        return list(self._traffic.requests)
+        """The requests so far, in order of arrival, including refused and failed ones; at most the last 100,000."""
+        return list(self._requests)
 
     @property
     def started(self) -> list[Started]:
-        """What was resumed, restarted or called back so far, in this order; at most the last 100,000."""
-        return list(self._ledger.started)
+        """What was resumed, restarted or called back so far, in order; at most the last 100,000."""
+        return list(self._started.recent)
 
     def add(self, *payloads: Mapping[str, Any]) -> list[str]:
-        """Payloads enter the queue as they are; their ids. One without a `dlqId` gets an id of now.
+        """Add payloads to the queue as they are, and return their ids. A payload without a `dlqId` gets a new one.
 
-        An id `<ms>-<n>` is also the place in the queue; any other string is an id that entered now. A ValueError for
-        an id that is taken, empty or no string, a TypeError for what is no JSON; nothing is added then.
+        A `dlqId` like `<ms>-<n>` also says where the run stands in the queue; a run with any other id enters it now.
+        Raises ValueError for an id that is taken, empty or not a string, and ValueError or TypeError for a payload that
+        is not JSON; nothing is added then.
         """
-        return self._store.add(payloads)
+        return self._queue.add(payloads)
 
     def update(self, dlq_id: str, **fields: Any) -> None:
-        """These fields of a payload in the queue get new values: how a failure callback ends, for example.
+        """Change fields of a run in the queue, to end a failure callback for example.
 
-        `update(dlq_id, failureFunctionState="CALLBACK_SUCCESS")`. A KeyError when there is no such run; a ValueError
-        for another `dlqId`, a ValueError or TypeError for what is no JSON. Nothing changes then.
+        `update(dlq_id, failureFunctionState="CALLBACK_SUCCESS")`. Raises KeyError if there is no such run, ValueError
+        for a different `dlqId`, and ValueError or TypeError for values that are not JSON; nothing changes then.
         """
-        self._store.edit(dlq_id, lambda payload: {**payload, **fields})
+        self._queue.edit(dlq_id, lambda payload: {**payload, **fields})
 
     def fail(
         self, fault: Fault, *, times: int = 1, method: str | None = None, path: str | None = None, after: int = 0
     ) -> None:
-        """The next `times` requests meet a fault (see `faults`).
+        """Make the next `times` requests fail (see `faults`).
 
-        Only requests with this method, and a path (as sent) that starts with this one, and only after so many of them
-        have passed unharmed. Faults are met in the order they were queued: a request meets the first that is meant for
-        it. A ValueError for `times` below 1 or `after` below 0.
+        `method` and `path` limit this to requests with that method, and with a path (as sent) that starts with that
+        one; the first `after` of them pass unharmed. A request meets the earliest planned fault that matches it.
+        Raises ValueError for `times` below 1 or `after` below 0.
         """
-        self._traffic.plan(fault, times=times, method=method, path=path or "", after=after)
+        self._plan.add(fault, times=times, method=method, path=path or "", after=after)
 
 
 def _loopback(host: str) -> str:
@@ -137,9 +142,9 @@ def _loopback(host: str) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        raise ValueError(f"not an IP address: {host!r}") from None
+        raise ValueError(f"the host must be localhost or a loopback address, got {host!r}") from None
     if not address.is_loopback:
-        raise ValueError(f"the emulator serves on loopback only, not on {host}")
+        raise ValueError(f"the host must be localhost or a loopback address, got {host!r}")
     return str(address)
 
 

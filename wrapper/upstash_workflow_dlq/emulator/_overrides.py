@@ -1,4 +1,4 @@
-"""The headers that replace what a run was first started with."""
+"""The `Upstash-` headers, which override what a run was first started with."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,11 +11,11 @@ _DURATION = re.compile(r"[0-9]{1,9}[smhd]")
 
 
 def read_overrides(headers: Mapping[str, str]) -> dict[str, str]:
-    """All `Upstash-` headers of a request, names in lower case. Refuses the values that the service cannot read."""
+    """All `Upstash-` headers of a request, names in lower case. Refuses values that the service cannot read."""
     overrides = {name: value for name, value in headers.items() if name.startswith("upstash-")}
-    for name, (is_valid, wanted) in _RULES.items():
+    for name, (is_valid, expected) in _RULES.items():
         if name in overrides and not is_valid(overrides[name]):
-            raise Refused(400, f"The header {name} is not {wanted}.")
+            raise Refused(400, f"The header {name} must be {expected}.")
     return overrides
 
 
@@ -31,7 +31,7 @@ def _is_flow_control(value: str) -> bool:
 
 _LIMITS = {"parallelism": _POSITIVE, "rate": _POSITIVE, "period": _DURATION}
 _RULES: dict[str, tuple[Callable[[str], object], str]] = {
-    "upstash-retries": (_WHOLE.fullmatch, "a whole number that is not negative"),
+    "upstash-retries": (_WHOLE.fullmatch, "a whole number of at least 0"),
     "upstash-delay": (_DURATION.fullmatch, "a number with a unit: 10s, 5m, 1h, 2d"),
     "upstash-flow-control-value": (_is_flow_control, "a list of limits: parallelism=3, rate=10, period=1m"),
 }

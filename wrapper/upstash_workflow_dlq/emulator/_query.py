@@ -1,4 +1,4 @@
-"""What the parameters of a request mean."""
+"""Query parameters: what a call selects, how many runs it may handle, and where it continues."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -6,18 +6,20 @@ from dataclasses import dataclass
 
 from starlette.datastructures import QueryParams
 
+from ._queue import Position, Run, Selection
 from ._settings import Settings
-from ._store import Position, Run, Selection
 
 PAGE_SIZE = 100
 _INT64_END = 2**63
 _SEVERAL = ("workflowUrl", "label", "failureFunctionState", "callerIp", "flowControlKey")
-"""Filters that take several values."""
+"""The filters that take several values."""
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _CURSOR = re.compile(r"([0-9]{1,19})-([0-9]{1,19})(?:-([0-9]{1,9}))?")
 
 
 class Refused(Exception):
+    """A request that the service answers with an error; nothing was done."""
+
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
         self.status = status
@@ -29,13 +31,13 @@ _BEFORE_EVERYTHING = (_INT64_END, 0)
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a walk is: at the position of the last run it met, so that runs coming and going elsewhere move nothing.
+    """Where a list continues: behind the position of the last run handled, wherever other runs come and go.
 
-    Before the first page it lies after every run. A walk along given ids has `(how many of them are done, 0)` instead.
-    Sent without the ids by mistake, that is a moment of 1970 and meets nothing.
+    Before the first page, that is in front of every run. A call with ids has `(how many of them are done, 0)` instead;
+    sent without the ids by mistake, that is a time in 1970 and selects nothing.
 
-    `requests` counts the requests of the walk so far. Clients see it only while `Settings.empty_pages` needs it, which
-    also makes the cursor of an empty page differ from the one that asked for it.
+    `requests` counts the pages so far. Clients see it only while `Settings.empty_pages` needs it; it also makes the
+    cursor of an empty page differ from the one it was requested with.
     """
 
     position: Position = _BEFORE_EVERYTHING
@@ -47,12 +49,12 @@ class Cursor:
             return cls()
         match = _CURSOR.fullmatch(text)
         if match is None:
-            raise Refused(400, "The cursor is not one that a page of this list gave.")
+            raise Refused(400, "The cursor is not one that a page of this list returned.")
         return cls((int(match[1]), int(match[2])), int(match[3] or 0))
 
     @property
     def done(self) -> int:
-        """How many of the given ids are done."""
+        """How many of the ids are done."""
         return 0 if self.position == _BEFORE_EVERYTHING else self.position[0]
 
     def after(self, position: Position, *, counting: bool) -> str:
@@ -61,7 +63,7 @@ class Cursor:
 
 
 def present(params: QueryParams) -> dict[str, str]:
-    """The first value of each parameter. An empty one counts as absent."""
+    """The first value of each parameter. An empty value counts as absent."""
     query: dict[str, str] = {}
     for name, value in params.multi_items():
         query.setdefault(name, value)
@@ -69,26 +71,25 @@ def present(params: QueryParams) -> dict[str, str]:
 
 
 def several(params: QueryParams, name: str) -> list[str]:
-    """All values of a parameter, whether repeated or joined by commas."""
+    """All values of a parameter, repeated or separated by commas."""
     return [part for value in params.getlist(name) for part in value.split(",") if part]
 
 
 def read_count(query: Mapping[str, str], most: int) -> int:
-    """How many runs a call may meet.
+    """How many runs a call may handle.
 
-    More than `most` is taken for `most` as long as it is no more than a page: the vendor's own SDK asks for a hundred
-    runs where the service restarts fifty.
+    A count between `most` and 100 means `most`: the vendor's own SDK asks for 100 runs where the service restarts 50.
     """
     count = _integer(query, "count", PAGE_SIZE)
     if not 1 <= count <= PAGE_SIZE:
-        raise Refused(400, f"The value of count is not between 1 and {PAGE_SIZE}.")
+        raise Refused(400, f"The value of count must be from 1 to {PAGE_SIZE}.")
     return min(count, most)
 
 
 def read_filters(
     params: QueryParams, settings: Settings, *, run_id_prefix: bool = False, others: Collection[str] = ()
 ) -> Selection:
-    """Which runs are meant. With `run_id_prefix`, a workflowRunId is the beginning of one. `others`: more filters."""
+    """The runs that a call selects. With `run_id_prefix`, workflowRunId is a prefix. `others`: further filters."""
     query = present(params)
     since, until = _bound(query, "fromDate"), _bound(query, "toDate")
     checks = [_one_of(name, wanted) for name in (*_SEVERAL, *others) if (wanted := several(params, name))]
@@ -107,7 +108,7 @@ def _integer(query: Mapping[str, str], name: str, default: int) -> int:
     if text is None:
         return default
     if not _INTEGER.fullmatch(text) or not -_INT64_END <= int(text) < _INT64_END:
-        raise Refused(400, f"The value of {name} is not a whole number.")
+        raise Refused(400, f"The value of {name} must be a whole number.")
     return int(text)
 
 
@@ -119,8 +120,8 @@ def _one_of(fact: str, wanted: Collection[str | int]) -> Callable[[Run], bool]:
     return lambda run: any(value in wanted for value in run.facts[fact])
 
 
-def _starts_with(fact: str, beginning: str) -> Callable[[Run], bool]:
-    return lambda run: any(isinstance(value, str) and value.startswith(beginning) for value in run.facts[fact])
+def _starts_with(fact: str, prefix: str) -> Callable[[Run], bool]:
+    return lambda run: any(isinstance(value, str) and value.startswith(prefix) for value in run.facts[fact])
 
 
 def _dated(fact: str, since: int | None, until: int | None) -> Callable[[Run], bool]:

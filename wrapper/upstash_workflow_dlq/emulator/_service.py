@@ -1,4 +1,4 @@
-"""The operations: who may call them, what they do, how they answer."""
+"""The operations: who may call them, what they do, what they return."""
 
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,28 +14,28 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from ._ledger import Kind, Ledger
 from ._overrides import read_overrides
 from ._query import PAGE_SIZE, Cursor, Refused, present, read_count, read_filters, several
+from ._queue import Payload, Position, Queue, Run, callback_states, encode
 from ._settings import Settings
-from ._store import Payload, Position, Run, Store, callback_states, encode
+from ._started import Kind, StartedRuns
 
 _PATH = "/v2/workflows/dlq"
 _SDK_LIST_PATH = "/v2/dlq"
 _REDIRECT_PATH = "/a-client-followed-the-redirect"
-"""Where the 302 of a canceled callback points: nothing is there, and whoever asks for it stands out among requests."""
+"""Where the 302 of a canceled callback points. Nothing is served there; `Emulator.requests` shows who follows it."""
 
 _STARTS_PER_CALL = 50
 _ENDS = {"absent": "", "empty": '"cursor":"",', "null": '"cursor":null,'}
-_NO_SUCH_RUN = "The queue holds no failed run with this id."
+_NO_SUCH_RUN = "The queue holds no failed run with this dlqId."
 
 
 class Service:
     """The ASGI application of the emulated service."""
 
-    def __init__(self, store: Store, ledger: Ledger, settings: Settings, token: str) -> None:
-        self._store = store
-        self._ledger = ledger
+    def __init__(self, queue: Queue, started: StartedRuns, settings: Settings, token: str) -> None:
+        self._queue = queue
+        self._started = started
         self._settings = settings
         self._token = token.encode()
         self._app = Starlette(
@@ -57,31 +57,31 @@ class Service:
         if not self._authorized(Request(scope)):
             await _error(401, "The token is missing or wrong.")(scope, receive, send)
             return
-        # Routes look at the path as it was sent, or an id that contains %2F would fall into two segments.
+        # Routes match the path as it was sent; otherwise an id that contains %2F would become two segments.
         await self._app({**scope, "path": scope["raw_path"].decode()}, receive, send)
 
     def list_runs(self, request: Request, *, other_filters: Sequence[str] = ()) -> Response:
         params = request.query_params
         cursor, count = self._place(params, PAGE_SIZE)
         selection = read_filters(params, self._settings, others=other_filters)
-        found, more = self._store.select(count, selection, before=cursor.position)
+        found, more = self._queue.select(count, selection, before=cursor.position)
         messages = b",".join(self._delivered(run) for _, run in found)
         return self._page(b'"messages":[%b]' % messages, self._next(cursor, found, count, more))
 
     def list_runs_for_sdk(self, request: Request) -> Response:
-        """Where the vendor's JavaScript SDK lists: a queue that workflows share with plain messages."""
+        """Where the vendor's JavaScript SDK lists: a queue that workflows share with other messages."""
         if request.query_params.get("source") != "workflow":
-            raise Refused(400, "The emulator knows failed runs of workflows only: source=workflow.")
+            raise Refused(400, "The emulator holds failed runs of workflows only: pass source=workflow.")
         return self.list_runs(request, other_filters=["url"])
 
     def get_run(self, request: Request) -> Response:
-        run = self._store.get(_dlq_id(request))
+        run = self._queue.get(_dlq_id(request))
         if run is None:
             raise Refused(404, _NO_SUCH_RUN)
         return _json(self._delivered(run))
 
     def delete_run(self, request: Request) -> Response:
-        if not self._store.take_ids([_dlq_id(request)]):
+        if not self._queue.take_ids([_dlq_id(request)]):
             raise Refused(404, _NO_SUCH_RUN)
         return Response()
 
@@ -91,7 +91,7 @@ class Service:
 
     def start_run(self, kind: Kind, request: Request) -> Response:
         overrides = read_overrides(request.headers)
-        taken = self._store.take_ids([_dlq_id(request)])
+        taken = self._queue.take_ids([_dlq_id(request)])
         if not taken:
             raise Refused(404, _NO_SUCH_RUN)
         return _json(encode(self._start(kind, taken, overrides)[0]))
@@ -114,31 +114,31 @@ class Service:
     def _start(self, kind: Kind, dlq_ids: Iterable[str], overrides: Mapping[str, str]) -> list[dict[str, Any]]:
         return [
             {"workflowRunId": started.workflow_run_id, "workflowCreatedAt": started.workflow_created_at}
-            for started in self._ledger.start(kind, dlq_ids, overrides)
+            for started in self._started.start(kind, dlq_ids, overrides)
         ]
 
     def _take_batch(self, request: Request, most: int, *, all_or_none: bool) -> tuple[list[str], str | None]:
-        """What a bulk call means leaves the queue, as far as it fits into one batch: the ids, and where to go on.
+        """Remove one batch of what a bulk call selects; its ids, and the cursor to continue from.
 
-        Given ids make it look at nothing else. Unless `all_or_none`, those that are not in the queue are passed over.
+        Ids override every filter. Unless `all_or_none`, ids that are not in the queue are skipped.
         """
         params = request.query_params
         cursor, count = self._place(params, most)
         selection = read_filters(params, self._settings, run_id_prefix=True)
         given = list(dict.fromkeys(several(params, "dlqIds")))
         if not given:
-            found, more = self._store.take(count, selection, before=cursor.position)
+            found, more = self._queue.take(count, selection, before=cursor.position)
             return [run.dlq_id for _, run in found], self._next(cursor, found, count, more)
         done = cursor.done + count
         try:
             required = given[cursor.done :] if all_or_none else ()
-            taken = self._store.take_ids(given[cursor.done : done], required=required)
+            taken = self._queue.take_ids(given[cursor.done : done], required=required)
         except KeyError:
-            raise Refused(404, "Some of the ids name no failed run in the queue. Nothing was done.") from None
+            raise Refused(404, "The queue does not hold all of these runs. Nothing was done.") from None
         return taken, self._after(cursor, (done, 0)) if done < len(given) else None
 
     def _move_callback(self, dlq_id: str, state: str, new_state: str) -> None:
-        """Refuses a run whose failure callback is not in this state."""
+        """Change the state of a failure callback. Refuses a run where it is not in `state`."""
 
         def move(payload: Payload) -> Payload:
             known = next((known for known in callback_states(payload) if known), None)
@@ -154,12 +154,12 @@ class Service:
             return payload
 
         try:
-            self._store.edit(dlq_id, move)
+            self._queue.edit(dlq_id, move)
         except KeyError:
             raise Refused(404, _NO_SUCH_RUN) from None
 
     def _place(self, params: QueryParams, most: int) -> tuple[Cursor, int]:
-        """Where a call goes on, and how many runs it may meet: none where the settings want an empty page."""
+        """Where a call continues, and how many runs it may handle: none if the settings want an empty page here."""
         query = present(params)
         cursor, count = Cursor.parse(query.get("cursor")), read_count(query, most)
         every = self._settings.empty_pages
@@ -167,7 +167,7 @@ class Service:
         return cursor, 0 if empty else count
 
     def _next(self, cursor: Cursor, found: list[tuple[Position, Run]], count: int, more: bool) -> str | None:
-        """A page that is empty by the settings goes on even where nothing follows."""
+        """An empty page that the settings asked for has a cursor even if nothing follows."""
         if not more and count:
             return None
         return self._after(cursor, found[-1][0] if found else cursor.position)
@@ -201,7 +201,7 @@ def _resource(path: str, **handlers: Callable[[Request], Response]) -> Route:
 
 
 def _collection(path: str, **handlers: Callable[[Request], Response]) -> list[Route]:
-    """The service takes an empty id for all runs: `DELETE …/dlq/` purges the queue. Clients are tested against that."""
+    """To the service, an empty id means all runs: `DELETE …/dlq/` purges the queue. Clients are tested against that."""
     return [_resource(path, **handlers), _resource(f"{path}/", **handlers)]
 
 
@@ -217,15 +217,15 @@ def _error(status: int, sentence: str, headers: Mapping[str, str] | None = None)
     return _json(encode({"error": sentence}), status, headers)
 
 
-# Starlette promises a handler no more than an Exception; these are called for what they are registered for alone.
+# Starlette types the error of a handler as Exception; it calls each of these only for the class it is registered for.
 async def _refused(request: Request, error: Any) -> Response:
     return _error(error.status, error.sentence)
 
 
 async def _not_routed(request: Request, error: Any) -> Response:
-    sentences = {404: "Nothing is served at this path.", 405: "This path does not take this method."}
+    sentences = {404: "Nothing is served at this path.", 405: "This path does not accept this method."}
     return _error(error.status_code, sentences[error.status_code], error.headers)
 
 
 async def _crashed(request: Request, error: Exception) -> Response:
-    return _error(500, "The emulator failed; its log says why.")
+    return _error(500, "The emulator failed: see its log.")

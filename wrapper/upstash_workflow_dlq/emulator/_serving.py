@@ -12,11 +12,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 class _Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        # Faults need the connection itself, and ASGI offers none. uvicorn copies this mapping into the state of each
-        # request, where it survives whatever wraps `send`. This is why the protocol must be h11's.
+        # Faults need the connection itself, which ASGI does not offer. uvicorn copies this mapping into the state of
+        # each request.
         self.app_state = {"transport": transport}
-        # asyncio sets this only on sockets that were made with the protocol's number, unlike our listener. Without it,
-        # head and body of an answer, two writes, are 40 ms apart.
+        # asyncio sets this only on sockets that were created with an explicit protocol number, unlike our listener.
+        # Without it, head and body of a response, two writes, are 40 ms apart.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
@@ -26,7 +26,7 @@ class _Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=_Protocol,
-                loop="asyncio",  # uvloop would reset connections in a way of its own
+                loop="asyncio",  # with uvloop, resets would look different to the client
                 ws="none",
                 lifespan="off",
                 interface="asgi3",
@@ -35,22 +35,22 @@ class _Server(uvicorn.Server):
                 date_header=False,
                 access_log=False,
                 log_config=None,
-                timeout_keep_alive=300,  # no surprises for a client that pauses under a debugger
+                timeout_keep_alive=300,  # for a client that is paused in a debugger
             )
         )
         self.stopping = stopping
         self.ready = threading.Event()
 
     async def main_loop(self) -> None:
-        # uvicorn's own looks ten times a second whether to stop, a delay that each test would pay for.
+        # uvicorn's own checks ten times a second whether to stop, a delay that each test would pay for.
         self.loop = asyncio.get_running_loop()
         self.ready.set()
         await self.stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # uvicorn's own waits for clients to finish. Here connections are cut, and `stopping` wakes requests that pause.
-        # Other tasks than this one are requests, and connections that asyncio has accepted but not yet made known: it
-        # loses their sockets if the server closes now.
+        # uvicorn's own waits for clients to finish. Here connections are cut, and `stopping` wakes waiting requests.
+        # The other tasks are requests, and connections that asyncio has accepted but not yet announced: closing the
+        # server before it has would leak their sockets.
         while self.server_state.connections or len(asyncio.all_tasks()) > 1:
             for connection in list(self.server_state.connections):
                 connection.transport.abort()
@@ -60,7 +60,7 @@ class _Server(uvicorn.Server):
 
 
 class ServerThread:
-    """Serves an application on a listening socket until stopped; closes the socket then."""
+    """Serves an application on a listening socket until `stop()`, which also closes the socket."""
 
     def __init__(self, app: ASGIApp, listener: socket.socket, stopping: asyncio.Event) -> None:
         self._server = _Server(app, stopping)
@@ -81,4 +81,4 @@ class ServerThread:
             self._server.run([self._listener])
         finally:
             self._listener.close()
-            self._server.ready.set()  # whoever waits for a server that cannot start would wait for ever
+            self._server.ready.set()  # also when the server could not start: __init__ waits for this

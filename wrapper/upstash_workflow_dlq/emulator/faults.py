@@ -1,4 +1,4 @@
-"""What can go wrong on the way to the service: values for `Emulator.fail()` and `Settings.fault_shares`."""
+"""What can go wrong between client and service: values for `Emulator.fail()` and `Settings.fault_shares`."""
 
 import json
 from dataclasses import dataclass
@@ -24,31 +24,31 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """This answer instead of the service's; the request is not carried out."""
+    """A fixed response; the request is not carried out."""
 
     status: int
     body: bytes
     headers: tuple[tuple[str, str], ...]
     reset_header: str | None = None
-    """A header that names a moment which is only known when the answer is sent: `reset_in` seconds later."""
+    """A header with a Unix timestamp, `reset_in` seconds after the response is sent."""
     reset_in: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """The connection is reset without an answer, before or after the request is carried out."""
+    """The connection is reset without a response, before or after the request is carried out."""
 
     acting: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Truncated:
-    """The request is carried out, the answer breaks off in the middle of its body."""
+    """The request is carried out; the response breaks off in the middle of its body."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """The request waits this many seconds (besides `Settings.latency`), then all goes well."""
+    """The request waits this many seconds, in addition to `Settings.latency`; then it is carried out."""
 
     seconds: float
 
@@ -62,21 +62,21 @@ def status(
     content_type: str = "application/json",
     headers: tuple[tuple[str, str], ...] = (),
 ) -> Fault:
-    """Any final status (200 to 599), standard or not. The body is an error in the service's JSON unless given.
+    """A response with any final status (200 to 599), standard or not. The default body is an error as the service's.
 
-    A ValueError for other codes.
+    Raises ValueError for other codes.
     """
     if not 200 <= code <= 599:
-        raise ValueError(f"not a final HTTP status: {code}")
+        raise ValueError(f"an HTTP status must be from 200 to 599, got {code}")
     if body is None:
         body = json.dumps({"error": _phrase(code)})
-    if code in (204, 304):  # HTTP allows these no body
+    if code in (204, 304):  # these must not have a body
         body = b""
     return Answer(code, body.encode() if isinstance(body, str) else body, (("content-type", content_type), *headers))
 
 
 def html(code: int = 502) -> Fault:
-    """The page of a proxy in front of the service."""
+    """An HTML error page, as from a proxy in front of the service."""
     phrase = _phrase(code)
     page = f"<!doctype html>\n<html><head><title>{code} {phrase}</title></head><body><h1>{phrase}</h1></body></html>\n"
     return status(code, page, "text/html; charset=utf-8")
@@ -85,41 +85,41 @@ def html(code: int = 502) -> Fault:
 def burst_limit(limit: int = 100, reset_in: float = 1.0) -> Fault:
     """A 429 for too many requests within a second, with the Burst-RateLimit headers.
 
-    The reset header is a Unix timestamp in whole seconds, rounded down: it lies at most `reset_in` seconds ahead.
+    The reset header is a Unix timestamp in whole seconds, rounded down: at most `reset_in` seconds ahead.
     """
     return _limit("Burst-RateLimit", "Too many requests within one second.", limit, reset_in)
 
 
 def daily_limit(limit: int = 1000, reset_in: float = 3600.0) -> Fault:
-    """A 429 for the limit of the day, with the RateLimit headers. `reset_in` is in seconds, as in `burst_limit`."""
+    """A 429 for the daily limit, with the RateLimit headers. `reset_in` is in seconds, as in `burst_limit`."""
     return _limit("RateLimit", "No requests are left for today.", limit, reset_in)
 
 
 def too_many_requests(retry_after: int | str | None = None) -> Fault:
-    """A 429 that says nothing about a limit, at most when to come back (seconds or an HTTP date)."""
+    """A 429 without rate-limit headers, optionally with `Retry-After` (seconds or an HTTP date)."""
     return status(429, headers=() if retry_after is None else (("Retry-After", str(retry_after)),))
 
 
 def reset() -> Fault:
-    """A TCP reset instead of an answer; the request is not carried out."""
+    """A TCP reset instead of a response; the request is not carried out."""
     return Reset(acting=False)
 
 
 def reset_after_acting() -> Fault:
-    """The request is carried out, then a TCP reset instead of the answer."""
+    """The request is carried out; a TCP reset replaces the response."""
     return Reset(acting=True)
 
 
 def truncated() -> Fault:
-    """The answer announces its whole length, then the connection closes after half of its body.
+    """The response announces its full length, but the connection closes after half of the body.
 
-    The request is carried out. An answer that has no body (of delete) arrives whole.
+    The request is carried out. A response without a body (delete by id) arrives whole.
     """
     return Truncated()
 
 
 def slow(seconds: float) -> Fault:
-    """An answer that takes this many seconds longer."""
+    """A response that takes this many seconds longer."""
     return Slow(seconds)
 
 

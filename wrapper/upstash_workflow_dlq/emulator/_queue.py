@@ -1,4 +1,4 @@
-"""The queue itself: failed runs in the order they entered it."""
+"""The queue: failed runs in the order in which they entered it."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from typing import Any
 
 Payload = dict[str, Any]
 Position = tuple[int, int]
-"""Unix milliseconds at which a run entered the queue, and a number that tells runs of one millisecond apart."""
+"""When a run entered the queue (Unix ms), and a number that distinguishes runs of the same millisecond."""
 
 _ID = re.compile(r"(0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})")
 
@@ -37,11 +37,11 @@ _FACTS: dict[str, Callable[[Payload], list[Any]]] = {
     "workflowRunId": lambda payload: [payload.get("workflowRunId")],
     "workflowUrl": lambda payload: [payload.get("workflowUrl")],
 }
-"""What filters look at, each with where it is in a payload."""
+"""The values that filters compare, and where a payload has them."""
 
 
 class Run:
-    """A failed run as JSON, ready to be sent, and the few facts that filters look at: a large queue stays light."""
+    """A failed run as JSON, ready to be sent, and the few values that filters compare."""
 
     __slots__ = ("dlq_id", "facts", "json")
 
@@ -64,26 +64,26 @@ def encode(value: Any) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Runs that entered the queue between two moments (Unix ms, inclusive) and pass all checks."""
+    """Runs that entered the queue between two times (Unix ms, inclusive) and pass all checks."""
 
     since: int | None = None
     until: int | None = None
     checks: Sequence[Callable[[Run], bool]] = ()
 
 
-class Store:
-    """Failed runs by their position in the queue. Safe to use from several threads."""
+class Queue:
+    """Failed runs by position. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._positions: list[Position] = []  # ascending, so that a page starts with a bisection, not with a scan
+        self._positions: list[Position] = []  # ascending, so that the start of a page is found by bisection
         self._runs: dict[Position, Run] = {}
         self._by_id: dict[str, Position] = {}
 
     def add(self, payloads: Iterable[Mapping[str, Any]]) -> list[str]:
-        """Copies of the payloads enter the queue, all or none; their ids. A payload without a `dlqId` gets one.
+        """Add copies of the payloads, all or none, and return their ids. A payload without a `dlqId` gets one.
 
-        A ValueError for an id that is taken, empty or no string; a ValueError or TypeError for what is no JSON.
+        Raises ValueError for an id that is taken, empty or not a string, ValueError or TypeError for what is not JSON.
         """
         with self._lock:
             runs: dict[Position, Run] = {}
@@ -91,7 +91,7 @@ class Store:
             for payload in payloads:
                 dlq_id, position = self._place(payload, runs)
                 if dlq_id in self._by_id or dlq_id in ids:
-                    raise ValueError(f"a run with the dlqId {dlq_id!r} is in the queue already")
+                    raise ValueError(f"the queue already holds a run with the dlqId {dlq_id!r}")
                 runs[position] = Run({**payload, "dlqId": dlq_id})
                 ids[dlq_id] = position
             self._runs |= runs
@@ -106,24 +106,24 @@ class Store:
             return None if position is None else self._runs[position]
 
     def edit(self, dlq_id: str, edit: Callable[[Payload], Mapping[str, Any]]) -> None:
-        """Another payload in place of the one with this id. Whatever `edit` raises passes through and changes nothing.
+        """Replace the payload with this id. What `edit` raises passes through, and nothing changes.
 
-        A KeyError when there is no such run, a ValueError or TypeError for what is no JSON or has another id.
+        Raises KeyError if there is no such run, ValueError or TypeError for what is not JSON or has a different id.
         """
         with self._lock:
             position = self._by_id[dlq_id]
             edited = dict(edit(self._runs[position].payload()))
             if edited.get("dlqId") != dlq_id:
-                raise ValueError("the dlqId of a run in the queue stays as it is")
+                raise ValueError("the dlqId of a run in the queue cannot change")
             self._runs[position] = Run(edited)
 
     def select(self, count: int, selection: Selection, *, before: Position) -> tuple[list[tuple[Position, Run]], bool]:
-        """The newest `count` runs of a selection before a position, and whether there are more of them."""
+        """The newest `count` selected runs before a position, and whether there are more."""
         with self._lock:
             return self._select(count, selection, before)
 
     def take(self, count: int, selection: Selection, *, before: Position) -> tuple[list[tuple[Position, Run]], bool]:
-        """The same, but what is found leaves the queue."""
+        """The same, and remove them from the queue."""
         with self._lock:
             found, more = self._select(count, selection, before)
             for _, run in found:
@@ -131,9 +131,9 @@ class Store:
         return found, more
 
     def take_ids(self, dlq_ids: Iterable[str], *, required: Iterable[str] = ()) -> list[str]:
-        """The runs with these ids leave the queue; the ids of those that were there.
+        """Remove the runs with these ids, and return the ids of those that were in the queue.
 
-        A KeyError, and nothing leaves, when one of the required ids is not there.
+        Raises KeyError, and removes nothing, if one of the required ids is not there.
         """
         with self._lock:
             for dlq_id in required:
@@ -168,10 +168,10 @@ class Store:
         return found, False
 
     def _place(self, payload: Mapping[str, Any], taken: Collection[Position]) -> tuple[str, Position]:
-        """The id of the run and a free position. Ids of the service are positions; others enter the queue now."""
+        """The id of a run and a free position. An id like the service's is a position; any other enters now."""
         dlq_id = payload.get("dlqId", "")
         if not isinstance(dlq_id, str) or (not dlq_id and "dlqId" in payload):
-            raise ValueError("a dlqId is a string that is not empty")
+            raise ValueError(f"a dlqId must be a string that is not empty, got {dlq_id!r}")
         match = _ID.fullmatch(dlq_id)
         moment, number = (int(match[1]), int(match[2])) if match else (time.time_ns() // 1_000_000, 0)
         while (moment, number) in self._runs or (moment, number) in taken:

@@ -1,4 +1,4 @@
-"""What happens to a request around the service: it is recorded, it takes its time, it meets faults."""
+"""What happens to a request before the service sees it: it is recorded, it waits, and it may meet a fault."""
 
 import asyncio
 import os
@@ -20,8 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ._settings import Settings
 from .faults import Answer, Fault, Reset, Slow
 
-_RECORDED = 100_000
-"""Requests remembered: more than a test sends, and a bound for an emulator that runs for days."""
+RECORDED = 100_000
+"""How many requests are kept: more than a test sends, and a bound for an emulator that runs for days."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -30,11 +30,11 @@ class RecordedRequest:
 
     method: str
     path: str
-    """As sent: still percent-encoded."""
+    """As sent, percent-encoded."""
     query: str
     """As sent, without the question mark."""
     headers: Mapping[str, str]
-    """Names in lower case; values of a repeated header joined by commas."""
+    """Names in lower case; the values of a repeated header are joined by commas."""
 
     @classmethod
     def of(cls, scope: Scope) -> "RecordedRequest":
@@ -60,25 +60,23 @@ class _Planned:
     after: int
 
 
-class Traffic:
-    """What the emulator remembers of past requests and plans for those to come. Safe to use from several threads."""
+class FaultPlan:
+    """Decides which requests meet a fault. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._random = random.Random(0)  # noqa: S311 - predictable on purpose
         self._planned: list[_Planned] = []
-        self.requests: deque[RecordedRequest] = deque(maxlen=_RECORDED)
 
-    def plan(self, fault: Fault, *, times: int, method: str | None, path: str, after: int) -> None:
+    def add(self, fault: Fault, *, times: int, method: str | None, path: str, after: int) -> None:
         if times < 1 or after < 0:
-            raise ValueError("a fault happens at least once, after no request or more")
+            raise ValueError(f"times must be at least 1 and after at least 0, got times={times} and after={after}")
         with self._lock:
             self._planned.append(_Planned(fault, times, method and method.upper(), path, after))
 
-    def arrive(self, request: RecordedRequest, shares: Mapping[Fault, float]) -> Fault | None:
-        """Records a request; the fault it meets."""
+    def choose(self, request: RecordedRequest, shares: Mapping[Fault, float]) -> Fault | None:
+        """The fault that a request meets."""
         with self._lock:
-            self.requests.append(request)
             for planned in self._planned:
                 if planned.method in (None, request.method) and request.path.startswith(planned.path):
                     return self._next(planned)
@@ -102,18 +100,28 @@ class Traffic:
         return None
 
 
-class Wire:
-    """The outermost ASGI layer. It finds the connection's transport in the request's state."""
+class Middleware:
+    """The outermost ASGI layer. It finds the connection's transport in the state of the request: see `_serving`."""
 
-    def __init__(self, app: ASGIApp, traffic: Traffic, settings: Settings, stopping: asyncio.Event) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        requests: deque[RecordedRequest],
+        plan: FaultPlan,
+        settings: Settings,
+        stopping: asyncio.Event,
+    ) -> None:
         self._app = app
-        self._traffic = traffic
+        self._requests = requests
+        self._plan = plan
         self._settings = settings
         self._stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         settings = self._settings
-        fault = self._traffic.arrive(RecordedRequest.of(scope), settings.fault_shares)
+        request = RecordedRequest.of(scope)
+        self._requests.append(request)
+        fault = self._plan.choose(request, settings.fault_shares)
         await self._pause(settings.latency + (fault.seconds if isinstance(fault, Slow) else 0.0))
         if fault is None or isinstance(fault, Slow):
             await self._app(scope, receive, send)
@@ -121,7 +129,7 @@ class Wire:
             await _answer(fault)(scope, receive, send)
         elif isinstance(fault, Reset):
             if fault.acting:
-                await self._app(scope, receive, _nowhere)
+                await self._app(scope, receive, _discard)
             await _reset(scope["state"]["transport"], receive)
         else:
             await self._truncate(scope, receive, send)
@@ -144,7 +152,7 @@ class Wire:
         await self._app(scope, receive, keep_body)
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
         scope["state"]["transport"].close()
-        await _gone(receive)
+        await _disconnected(receive)
 
 
 def _answer(fault: Answer) -> Response:
@@ -155,19 +163,20 @@ def _answer(fault: Answer) -> Response:
     return response
 
 
-async def _nowhere(message: Message) -> None:
+async def _discard(message: Message) -> None:
     pass
 
 
 async def _reset(transport: asyncio.Transport, receive: Receive) -> None:
-    # Closing a socket that lingers for no time sends RST, not FIN.
+    # With a linger time of zero, closing the socket sends RST instead of FIN.
     linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     transport.abort()
-    await _gone(receive)
+    await _disconnected(receive)
 
 
-async def _gone(receive: Receive) -> None:
-    # uvicorn logs an error when an application returns without a whole answer on a connection it thinks is alive.
+async def _disconnected(receive: Receive) -> None:
+    # Until uvicorn knows that the client is gone, it logs an error if the application returns before the whole response
+    # was sent.
     while (await receive())["type"] != "http.disconnect":
         pass
