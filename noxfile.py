@@ -64,19 +64,19 @@ def drift(session: nox.Session) -> None:
 def update_spec(session: nox.Session) -> None:
     """Bring openapi.yaml up to SOURCE… (paths, https URLs) and say what changed; `--json`. Exits as spec_diff does."""
     session.install(*tools("spec"))
-    run_with_its_status(session, "tools/spec_update.py")
+    run_with_its_status(session, "tools.spec.update")
 
 
 @nox.session
 def spec_diff(session: nox.Session) -> None:
     """What changed from OLD to NEW for users; `--json`. Exits with 1 if anything breaks, 2 for bad input, else 0."""
     session.install(*tools("spec"))
-    run_with_its_status(session, "tools/spec_diff.py")
+    run_with_its_status(session, "tools.spec.diff")
 
 
-def run_with_its_status(session: nox.Session, script: str) -> None:
+def run_with_its_status(session: nox.Session, module: str) -> None:
     try:
-        session.run("python", script, *session.posargs)
+        session.run("python", "-m", module, *session.posargs)
     except nox.command.CommandFailed as failed:
         # Any failure of a session would end nox with 1, which would say here that something breaks.
         sys.exit(getattr(failed, "return_code", None) or 2)
@@ -93,7 +93,7 @@ def rehearse(session: nox.Session) -> None:
         with session.chdir(copy):
             # Beside what is there, or all that newer.yaml has not heard of would be gone. Some of it breaks: 1.
             sources = ("openapi.yaml", "tests/tools/specs/newer.yaml")
-            session.run("python", "tools/spec_update.py", *sources, success_codes=[1])
+            session.run("python", "-m", "tools.spec.update", *sources, success_codes=[1])
             rebuild(session, copy)
             session.install("-e", ".[emulator,contract]", silent=True)
             session.run("pytest", "tests/unit", "tests/wire", *session.posargs)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from spec_diff import compare
+
+from tools.spec.diff import compare
 
 SPECS = Path(__file__).parent / "tools" / "specs"
 PAGES = [SPECS / "get.md", SPECS / "list.md", SPECS / "delete.md"]

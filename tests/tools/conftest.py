@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import spec_update
 from specs import TODAY, Result
+
+from tools.spec import update as spec_update
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import spec_source
-import spec_update
 import trustme
 from specs import NEWER, SPECS, TODAY, Result, edited
+
+from tools.spec import source as spec_source
+from tools.spec import update as spec_update
 
 Update = Callable[..., Result]
 PAGE = (SPECS / "list.md").read_text(encoding="utf-8")

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spec_names import operation_id
 from specs import PAGES, SPECS, TODAY, Result, edited, load
+
+from tools.spec.names import operation_id
 
 Update = Callable[..., Result]
 LIST_PAGE = (SPECS / "list.md").read_text(encoding="utf-8")

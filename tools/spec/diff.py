@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from spec_source import METHODS, Unusable, canonical, read_source, resolved, same, template
+from tools.spec.source import METHODS, Unusable, canonical, read_source, resolved, same, template
 
 MARK = "x-addition"
 

@@ -9,7 +9,8 @@ from urllib.parse import quote, unquote
 
 from openapi_spec_validator import validate
 from ruamel.yaml.comments import CommentedMap
-from spec_source import METHODS, Document, Unusable, plain, same, step_into, template
+
+from tools.spec.source import METHODS, Document, Unusable, plain, same, step_into, template
 
 PREFIX = "/v2/workflows/dlq"
 MARK = "x-addition"  # ours, until the source has it

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from spec_slice import PREFIX
+from tools.spec.slice import PREFIX
 
 # Words of summaries that tell our operations nothing apart.
 _IDLE = {

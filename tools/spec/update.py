@@ -14,15 +14,16 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import spec_comments
 from openapi_spec_validator import validate
 from ruamel.yaml import YAML
-from spec_diff import Change, as_json, as_text, breaks, compare, printable
-from spec_merge import additions, merged
-from spec_slice import combined, cut_out, in_short
-from spec_source import Unusable, plain, read_documents, read_source, same, yaml
 
-SPEC = Path(__file__).parent.parent / "openapi.yaml"
+from tools.spec import comments
+from tools.spec.diff import Change, as_json, as_text, breaks, compare, printable
+from tools.spec.merge import additions, merged
+from tools.spec.slice import combined, cut_out, in_short
+from tools.spec.source import Unusable, plain, read_documents, read_source, same, yaml
+
+SPEC = Path(__file__).parents[2] / "openapi.yaml"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Update:
 def update(text: str, sources: list[str]) -> Update:
     """What the spec becomes with these sources. Raise Unusable when one of them is no good; nothing is written."""
     documents = [document for source in sources for document in read_source(source)]
-    bare, comments = spec_comments.taken_out(text)
+    bare, our_comments = comments.taken_out(text)
     ours = yaml().load(bare)
     slices = [cut_out(document, list(ours["paths"])) for document in documents]
     theirs, notes = combined(slices, ours)
@@ -47,7 +48,7 @@ def update(text: str, sources: list[str]) -> Update:
         notes.append(f"kept ours, which the source does not have: {', '.join(kept)}")
     if same(ours_before, root):
         return Update(text, [], notes)
-    new_text, homeless = spec_comments.put_back(_written(root), comments)
+    new_text, homeless = comments.put_back(_written(root), our_comments)
     notes += [f"dropped the comment on what is gone: {' '.join(block).strip()}" for block in homeless]
     return Update(new_text, compare(ours_before, plain(root)), notes)
 

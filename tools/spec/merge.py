@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from spec_names import operation_id
-from spec_slice import HEAD, MARK, Slice, components, needs
-from spec_source import METHODS, Unusable, resolved, same, template
+
+from tools.spec.names import operation_id
+from tools.spec.slice import HEAD, MARK, Slice, components, needs
+from tools.spec.source import METHODS, Unusable, resolved, same, template
 
 Key = TypeVar("Key", str, tuple[str, str])
 
