@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOT
-from specs import NEWER, TODAY, Result, load
+from specs import CONFIG, NEWER, TODAY, Result, load
 
 from tools.spec import diff as spec_diff
 from tools.spec import update as spec_update
@@ -54,7 +54,7 @@ CHANGES = [
 
 @pytest.fixture(scope="module")
 def updated_text() -> str:
-    return spec_update.update(TODAY, [str(NEWER)]).text
+    return spec_update.update(TODAY, CONFIG, [str(NEWER)]).spec
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from tools.spec.source import METHODS, Unusable, canonical, read_source, resolved, same, template
-
-MARK = "x-addition"
+from tools.spec.document import MARK, METHODS, Unusable, canonical, printable, resolved, same, template
+from tools.spec.source import read_source
 
 
 class Kind(StrEnum):
@@ -118,11 +117,6 @@ def as_text(changes: list[Change]) -> str:
 def as_json(changes: list[Change]) -> dict[str, Any]:
     counts = {str(kind): sum(change.kind is kind for change in changes) for kind in Kind}
     return {"breaking": breaks(changes), "counts": counts, "changes": [change.as_json() for change in changes]}
-
-
-def printable(text: str) -> str:
-    """On one line and without what a terminal would obey: names come from a document that anyone may have written."""
-    return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
 
 
 # Said to people, and nothing on the wire.

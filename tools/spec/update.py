@@ -4,85 +4,68 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from openapi_spec_validator import validate
-from ruamel.yaml import YAML
-
-from tools.spec import comments
-from tools.spec.diff import Change, as_json, as_text, breaks, compare, printable
+from tools.spec import comments, overrides, text
+from tools.spec.client import client
+from tools.spec.combine import combined
+from tools.spec.diff import Change, as_json, as_text, breaks, compare
+from tools.spec.document import Unusable, plain, printable, same
+from tools.spec.files import replace_files
 from tools.spec.merge import additions, merged
-from tools.spec.slice import combined, cut_out, in_short
-from tools.spec.source import Unusable, plain, read_documents, read_source, same, yaml
+from tools.spec.slice import cut_out
+from tools.spec.source import read_documents, read_source
+from tools.spec.valid import refuse_invalid, turned_texts
 
 SPEC = Path(__file__).parents[2] / "openapi.yaml"
 
 
 @dataclass(frozen=True)
 class Update:
-    """The new text of the spec, what changed for users, and what else they should know."""
+    """The new texts of the spec and of the generator's configuration, what changes for users, and notes."""
 
-    text: str
+    spec: str
+    config: str
     changes: list[Change]
     notes: list[str]
 
 
-def update(text: str, sources: list[str]) -> Update:
-    """What the spec becomes with these sources. Raise Unusable when one of them is no good; nothing is written."""
+def update(spec: str, config: str, sources: list[str]) -> Update:
+    """What both files become with these sources. Unusable if a source is unusable. Writes nothing."""
     documents = [document for source in sources for document in read_source(source)]
-    bare, our_comments = comments.taken_out(text)
-    ours = yaml().load(bare)
-    slices = [cut_out(document, list(ours["paths"])) for document in documents]
+    bare, our_comments = comments.take_out(spec)
+    ours = read_documents("openapi.yaml", bare.encode())[0].root
+    slices = [cut_out(document, ours) for document in documents]
     theirs, notes = combined(slices, ours)
-    ours_before = plain(ours)
+    before = plain(ours)
     root = merged(ours, theirs)
+    notes += [
+        f"the text at {place} has characters that turn its direction around" for place in turned_texts(theirs.root)
+    ]
     if kept := additions(root):
-        notes.append(f"kept ours, which the source does not have: {', '.join(kept)}")
-    if same(ours_before, root):
-        return Update(text, [], notes)
-    new_text, homeless = comments.put_back(_written(root), our_comments)
-    notes += [f"dropped the comment on what is gone: {' '.join(block).strip()}" for block in homeless]
-    return Update(new_text, compare(ours_before, plain(root)), notes)
+        notes.append(f"kept our additions, which the source does not have: {', '.join(kept)}")
+    after = plain(root)
+    if same(before, after):
+        return Update(spec, config, [], notes)
+    new_spec, homeless = comments.put_back(_written(root), our_comments)
+    notes += [f"dropped a comment, since what it is about is gone: {' '.join(block).strip()}" for block in homeless]
+    settings = overrides.read("generator-config.yaml", config)
+    more = overrides.keep_names(client(before, settings), after, settings)
+    notes += [f"kept the name of a generated class: {override['class_name']}" for override in more.values()]
+    new_config = overrides.edited("generator-config.yaml", config, more)
+    return Update(new_spec, new_config, compare(before, after), notes)
 
 
 def _written(root: Any) -> str:
-    try:
-        validate(plain(root))
-    except Exception as error:  # of the validator, or of what it trips over
-        raise Unusable(
-            f"what the update makes is not valid OpenAPI: {in_short(error)}; mend the source or our additions"
-        ) from None
-    output = StringIO()
-    yaml().dump(root, output)
-    text = output.getvalue()
-    if not same(YAML(typ="safe", pure=True).load(text), root):
-        raise Unusable("what the update makes cannot be written as YAML and read again: report this with the source")
-    return text
-
-
-def replace_file(path: Path, text: str) -> None:
-    """All or nothing: whoever reads the file sees the old text or the new."""
-    path = path.resolve()
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        shutil.copymode(path, aside)
-        os.replace(aside, path)
-    except OSError as error:
-        raise Unusable(f"{path.name} cannot be written ({error.strerror}): make room for it") from None
-    finally:
-        Path(aside).unlink(missing_ok=True)
+    refuse_invalid("the update", root)
+    new_text = text.write(root)
+    if not same(text.parse("the update", new_text).root, root):
+        raise Unusable("the update cannot be written as YAML and read again; report this with the source")
+    return new_text
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -93,38 +76,50 @@ def main(arguments: list[str] | None = None) -> int:
         "sources", nargs="+", metavar="SOURCE", help="path or https URL of an OpenAPI document or documentation page"
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--spec", type=Path, default=SPEC, help="the file to update, else the one of this checkout")
+    parser.add_argument(
+        "--spec",
+        type=Path,
+        default=SPEC,
+        help="the file to update (default: the one of this checkout); generator-config.yaml lies beside it",
+    )
     options = parser.parse_args(arguments)
+    paths = [options.spec.with_name("generator-config.yaml"), options.spec]
     try:
-        before = _read(options.spec)
-        result = update(before, options.sources)
-        if result.text != before:
-            replace_file(options.spec, result.text)
+        config, spec = (_read(path) for path in paths)
+        result = update(spec, config, options.sources)
+        # The configuration first: an override without its class does no harm, a class without its override does.
+        new = {
+            path: new
+            for path, old, new in zip(paths, (config, spec), (result.config, result.spec), strict=True)
+            if new != old
+        }
+        if new:
+            replace_files(new)
     except (Unusable, RecursionError) as error:
         told = str(error) if isinstance(error, Unusable) else "nested too deeply; pass a simpler document"
         print(f"update_spec: {printable(told)} ({options.spec.name} is untouched)", file=sys.stderr)
         return 2
-    print(_as_json(result, before) if options.json else _as_text(result, before, options.spec.name))
+    print(_as_json(result, bool(new)) if options.json else _as_text(result, [path.name for path in new]))
     return int(breaks(result.changes))
 
 
 def _read(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise Unusable(f"{path.name} cannot be read ({error.__class__.__name__}): check --spec") from None
-    read_documents(path.name, text.encode())  # raises what is wrong with it
-    return text
+        raise Unusable(f"{path.name} cannot be read ({type(error).__name__}); check --spec") from None
 
 
-def _as_json(result: Update, before: str) -> str:
-    document: Mapping[str, Any] = {"updated": result.text != before, **as_json(result.changes), "notes": result.notes}
+def _as_json(result: Update, updated: bool) -> str:
+    document: Mapping[str, Any] = {"updated": updated, **as_json(result.changes), "notes": result.notes}
     return json.dumps(document, indent=2)
 
 
-def _as_text(result: Update, before: str, name: str) -> str:
-    updated = result.text != before
-    headline = f"{name} updated. Next: nox -s regenerate, then nox." if updated else f"{name} says all of it already."
+def _as_text(result: Update, updated: list[str]) -> str:
+    if updated:
+        headline = f"{' and '.join(reversed(updated))} updated. Next: nox -s regenerate, then nox."
+    else:
+        headline = "openapi.yaml is up to date already."
     paragraphs = [as_text(result.changes)] if updated else []
     if result.notes:
         paragraphs.append("\n".join(["Notes", *(f"- {printable(note)}" for note in result.notes)]))
