@@ -79,6 +79,11 @@ def generate(spec: Mapping[str, Any], config: Mapping[str, Any], folder: Path) -
     (folder / "py.typed").touch()  # which --meta none leaves out
 
 
+def class_name(schema_name: str) -> str:
+    """The class of a schema, unless class_overrides says another."""
+    return str(strings.ClassName(schema_name, prefix="field_"))
+
+
 def module_name(class_name: str) -> str:
     """The module of a class, unless class_overrides says another."""
     return str(strings.PythonIdentifier(class_name, prefix=""))

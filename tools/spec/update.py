@@ -13,6 +13,7 @@ from typing import Any
 from tools.spec import comments, overrides, text
 from tools.spec.client import client
 from tools.spec.combine import combined
+from tools.spec.command import run
 from tools.spec.diff import Change, as_json, as_text, breaks, compare
 from tools.spec.document import Unusable, plain, printable, same
 from tools.spec.files import replace_files
@@ -83,23 +84,20 @@ def main(arguments: list[str] | None = None) -> int:
         help="the file to update (default: the one of this checkout); generator-config.yaml lies beside it",
     )
     options = parser.parse_args(arguments)
+    return run("update_spec", lambda: _update_files(options), unchanged=options.spec.name)
+
+
+def _update_files(options: argparse.Namespace) -> int:
+    # The configuration first: an override without its class does no harm, a class without its override does.
     paths = [options.spec.with_name("generator-config.yaml"), options.spec]
-    try:
-        config, spec = (_read(path) for path in paths)
-        result = update(spec, config, options.sources)
-        # The configuration first: an override without its class does no harm, a class without its override does.
-        new = {
-            path: new
-            for path, old, new in zip(paths, (config, spec), (result.config, result.spec), strict=True)
-            if new != old
-        }
-        if new:
-            replace_files(new)
-    except (Unusable, RecursionError) as error:
-        told = str(error) if isinstance(error, Unusable) else "nested too deeply; pass a simpler document"
-        print(f"update_spec: {printable(told)} ({options.spec.name} is untouched)", file=sys.stderr)
-        return 2
-    print(_as_json(result, bool(new)) if options.json else _as_text(result, [path.name for path in new]))
+    config, spec = (_read(path) for path in paths)
+    result = update(spec, config, options.sources)
+    texts = {paths[0]: (config, result.config), paths[1]: (spec, result.spec)}
+    new = {path: after for path, (before, after) in texts.items() if after != before}
+    report = _as_json(result, bool(new)) if options.json else _as_text(result, [path.name for path in new])
+    if new:
+        replace_files(new)
+    print(report)
     return int(breaks(result.changes))
 
 
