@@ -18,7 +18,6 @@ JAVASCRIPT_SDK = ("@upstash/workflow@1.3.3", "@upstash/qstash@2.12.0")
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
-GENERATED = ROOT / "generated" / "upstash_workflow_rest"
 
 
 def tools(*groups: str) -> list[str]:
@@ -27,26 +26,9 @@ def tools(*groups: str) -> list[str]:
 
 @nox.session
 def regenerate(session: nox.Session) -> None:
-    """Rebuild generated/ from openapi.yaml and generator-config.yaml. Any warning of the generator fails."""
+    """Rebuild generated/ from openapi.yaml and generator-config.yaml. Any warning of the generator is an error."""
     session.install(*tools("generate"))
-    rebuild(session, ROOT)
-    session.log(f"rebuilt {GENERATED.relative_to(ROOT)}")
-
-
-def rebuild(session: nox.Session, root: Path) -> None:
-    """The generated package of the tree at `root`, from the spec there."""
-    generated = root / GENERATED.relative_to(ROOT)
-    with session.chdir(root), tempfile.TemporaryDirectory() as folder:
-        # Made aside and moved over: a failure leaves what is there, and no stale file survives.
-        fresh = Path(folder, generated.name)
-        session.run(
-            *("openapi-python-client", "generate", "--path", "openapi.yaml", "--config", "generator-config.yaml"),
-            *("--meta", "none", "--output-path", str(fresh), "--fail-on-warning"),
-            silent=True,
-        )
-        (fresh / "py.typed").touch()  # which --meta none leaves out
-        shutil.rmtree(generated, ignore_errors=True)
-        shutil.copytree(fresh, generated)
+    session.run("python", "-m", "tools.spec.regenerate")
 
 
 @nox.session
@@ -64,19 +46,19 @@ def drift(session: nox.Session) -> None:
 def update_spec(session: nox.Session) -> None:
     """Bring openapi.yaml up to SOURCE… (paths, https URLs) and say what changed; `--json`. Exits as spec_diff does."""
     session.install(*tools("spec"))
-    run_with_its_status(session, "tools/spec_update.py")
+    run_with_its_status(session, "tools.spec.update")
 
 
 @nox.session
 def spec_diff(session: nox.Session) -> None:
     """What changed from OLD to NEW for users; `--json`. Exits with 1 if anything breaks, 2 for bad input, else 0."""
     session.install(*tools("spec"))
-    run_with_its_status(session, "tools/spec_diff.py")
+    run_with_its_status(session, "tools.spec.diff")
 
 
-def run_with_its_status(session: nox.Session, script: str) -> None:
+def run_with_its_status(session: nox.Session, module: str) -> None:
     try:
-        session.run("python", script, *session.posargs)
+        session.run("python", "-m", module, *session.posargs)
     except nox.command.CommandFailed as failed:
         # Any failure of a session would end nox with 1, which would say here that something breaks.
         sys.exit(getattr(failed, "return_code", None) or 2)
@@ -84,17 +66,18 @@ def run_with_its_status(session: nox.Session, script: str) -> None:
 
 @nox.session
 def rehearse(session: nox.Session) -> None:
-    """A newer spec, made up, in a copy of the tree: update, regenerate, and the tests of the wrapper as it is."""
-    session.install(*tools("generate", "spec", "tests"))
+    """Two newer specs, made up, in a copy of the tree: update, regenerate, and the tests of the wrapper as it is."""
+    session.install(*tools("generate", "tests"))
     left_out = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "tree")
         shutil.copytree(ROOT, copy, ignore=left_out)
         with session.chdir(copy):
-            # Beside what is there, or all that newer.yaml has not heard of would be gone. Some of it breaks: 1.
-            sources = ("openapi.yaml", "tests/tools/specs/newer.yaml")
-            session.run("python", "tools/spec_update.py", *sources, success_codes=[1])
-            rebuild(session, copy)
+            specs = "tests/tools/specs"
+            # Together with what is there, or everything that newer.yaml lacks would be gone. Both break something: 1.
+            for sources in (["openapi.yaml", f"{specs}/newer.yaml"], [f"{specs}/published.yaml"]):
+                session.run("python", "-m", "tools.spec.update", *sources, success_codes=[1])
+            session.run("python", "-m", "tools.spec.regenerate")
             session.install("-e", ".[emulator,contract]", silent=True)
             session.run("pytest", "tests/unit", "tests/wire", *session.posargs)
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from spec_diff import compare
+from tools.spec.diff import compare
+from tools.spec.document import plain
+from tools.spec.text import parse
 
 SPECS = Path(__file__).parent / "tools" / "specs"
 PAGES = [SPECS / "get.md", SPECS / "list.md", SPECS / "delete.md"]
 NEWER = SPECS / "newer.yaml"
-# An openapi.yaml that stays as it is, whatever becomes of the real one.
+# An openapi.yaml and its generator-config.yaml that stay as they are, however the real ones change.
 TODAY = (SPECS / "today.yaml").read_text(encoding="utf-8")
+CONFIG = (SPECS / "generator-config.yaml").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Result:
 
 
 def load(text: str) -> dict[str, Any]:
-    loaded: dict[str, Any] = YAML(typ="safe").load(text)
+    loaded: dict[str, Any] = plain(parse("the text", text).root)
     return loaded
 
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import spec_update
-from specs import TODAY, Result
+from specs import CONFIG, TODAY, Result
+
+from tools.spec import update as spec_update
 
 
 @pytest.fixture
@@ -14,6 +15,7 @@ def spec_file(tmp_path: Path) -> Path:
     path = tmp_path / "spec" / "openapi.yaml"
     path.parent.mkdir()
     path.write_text(TODAY, encoding="utf-8")
+    path.with_name("generator-config.yaml").write_text(CONFIG, encoding="utf-8")
     return path
 
 
@@ -26,4 +28,4 @@ def update(spec_file: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Call
         return Result(status, *capsys.readouterr())
 
     yield run
-    assert [path.name for path in spec_file.parent.iterdir()] == ["openapi.yaml"]
+    assert {path.name for path in spec_file.parent.iterdir()} == {"openapi.yaml", "generator-config.yaml"}

@@ -11,10 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-import spec_source
-import spec_update
 import trustme
 from specs import NEWER, SPECS, TODAY, Result, edited
+
+from tools.spec import source as spec_source
+from tools.spec import update as spec_update
 
 Update = Callable[..., Result]
 PAGE = (SPECS / "list.md").read_text(encoding="utf-8")
@@ -26,28 +27,28 @@ LAUGHS = "\n".join(
 )
 
 BAD = {
-    "an empty file": ("", "is empty: pass"),
-    "blank lines": ("\n \n", "is empty: pass"),
-    "HTML": ("<!DOCTYPE html>\n<html><body>openapi: 3.1.0</body></html>", "is HTML: pass the address of the YAML"),
+    "an empty file": ("", "is empty; pass"),
+    "blank lines": ("\n \n", "is empty; pass"),
+    "HTML": ("<!DOCTYPE html>\n<html><body>openapi: 3.1.0</body></html>", "is HTML; pass the address of the YAML"),
     "a page without a block": ("# Title\n\nText: it goes on: and on.\n", "nor a page with a fenced block"),
-    "text": ("Just text.", "holds no OpenAPI"),
-    "a list": ("- a\n- b\n", "holds no OpenAPI"),
+    "text": ("Just text.", "is no OpenAPI document"),
+    "a list": ("- a\n- b\n", "is no OpenAPI document"),
     "JSON that is cut off": ('{"openapi": "3.1.0", "paths": {', "nor a page with a fenced block"),
-    "two documents": (HEAD + "paths: {}\n---\n" + HEAD, "nor a page with a fenced block"),
+    "two documents": (HEAD + "paths: {}\n---\n" + HEAD, "has several YAML documents, separated by ---; pass one"),
     "Swagger 2": ("swagger: '2.0'\npaths: {}\n", "is not OpenAPI 3"),
-    "another API": (HEAD + "paths:\n  /v2/dlq:\n    get: {}\n", "has no operation at /v2/workflows/dlq: pass"),
-    "no paths at all": (HEAD + "paths: {}\n", "has no operation at /v2/workflows/dlq: pass"),
-    "a page that is cut off": (PAGE[:5000], "is cut off within its block of OpenAPI: fetch the page again"),
+    "another API": (HEAD + "paths:\n  /v2/dlq:\n    get: {}\n", "has no operation at /v2/workflows/dlq; pass"),
+    "no paths at all": (HEAD + "paths: {}\n", "has no operation at /v2/workflows/dlq; pass"),
+    "a page that is cut off": (PAGE[:5000], "is cut off within its block of OpenAPI; fetch the page again"),
     "a block that is cut off": (PAGE[:5000] + "\n````\n", "neither YAML (line"),
     "a $ref to nothing": (
         edited(PAGE, ("    Error:\n", "    Mistake:\n")),
-        "refers to #/components/schemas/Error, where there is nothing: fetch it again",
+        "refers to #/components/schemas/Error, which does not exist; fetch it again",
     ),
     "a $ref to another file": (
         edited(PAGE, ("                      $ref: '#/comp", "                      $ref: 'other.yaml#/comp")),
-        "refers to other.yaml#/components/schemas/WorkflowDLQMessage, where there is nothing",
+        "refers to other.yaml#/components/schemas/WorkflowDLQMessage, which does not exist",
     ),
-    "security without its scheme": (edited(PAGE, ("    bearerAuthQuery:\n", "    other:\n")), "bearerAuthQuery, where"),
+    "security without its scheme": (edited(PAGE, ("    bearerAuthQuery:\n", "    other:\n")), "bearerAuthQuery, which"),
     "what is there twice": (
         edited(PAGE, ("    Error:\n      type: object\n", "    Error:\n      type: object\n      type: string\n")),
         "has components.schemas.Error.type twice",
@@ -57,12 +58,12 @@ BAD = {
         PATH + "      parameters: [{}]\n      responses: {}\n",
         "is not valid",
     ),
-    "billion laughs": (f"{LAUGHS}\n{HEAD}paths: {{}}\n", "grows beyond measure once its aliases are written out"),
+    "billion laughs": (f"{LAUGHS}\n{HEAD}paths: {{}}\n", "with its aliases written out"),
     "an alias of itself": (HEAD + "paths: &a\n  x: *a\n", "has an alias of something to itself"),
-    "YAML without an end in sight": ("[" * 50_000, "nests more than 100 deep"),
-    "JSON without an end in sight": ('{"a":' * 50_000, "nests more than 100 deep"),
-    "a date that is none": (HEAD + "x: 2026-13-45\npaths: {}\n", "cannot be read as YAML"),
-    "a tag that would run something": (HEAD + "paths: !!python/object/apply:os.getcwd []\n", "holds no OpenAPI"),
+    "YAML that never ends": ("[" * 50_000, "is neither YAML (line 1: "),
+    "YAML that is nested too deeply": ("[" * 200 + "]" * 200, "is nested more than 100 levels deep"),
+    "JSON that never ends": ('{"a":' * 50_000, "is nested more than 100 levels deep"),
+    "a tag that would run something": (HEAD + "paths: !!python/object/apply:os.getcwd []\n", "is no OpenAPI document"),
     "a control character": (HEAD + "paths: \0\n", "neither YAML nor"),
     "too much": ("# comment\n" * 600_000, "has more than 5 MB"),
 }
@@ -91,7 +92,7 @@ def test_what_is_no_text_is_refused(update: Update, spec_file: Path, tmp_path: P
     source = tmp_path / "source"
     source.write_bytes(random.Random(4).randbytes(3000))
     assert_refused(update(source), spec_file, "is not text in UTF-8")
-    assert_refused(update(tmp_path / "none"), spec_file, "cannot be read (No such file or directory): check the path")
+    assert_refused(update(tmp_path / "none"), spec_file, "cannot be read (No such file or directory); check the path")
     assert_refused(update(tmp_path), spec_file, "cannot be read")
 
 
@@ -99,7 +100,7 @@ def test_a_spec_of_ours_that_is_broken_is_said_to_be(update: Update, spec_file: 
     spec_file.write_text("- not\n")
     result = update(NEWER)
     assert (result.status, spec_file.read_text()) == (2, "- not\n")
-    assert "update_spec: openapi.yaml holds no OpenAPI" in result.error
+    assert "update_spec: openapi.yaml is no OpenAPI document" in result.error
     assert spec_update.main(["--spec", str(spec_file / "none"), str(NEWER)]) == 2
 
 
@@ -147,11 +148,14 @@ def test_the_file_is_replaced_and_never_half_written(
     ("address", "told"),
     [
         ("https://127.0.0.1:1/openapi.yaml", "https://127.0.0.1:1/openapi.yaml cannot be fetched"),
-        ("http://127.0.0.1:1/openapi.yaml", "is not https, so others could change it: pass an https address"),
+        (
+            "http://127.0.0.1:1/openapi.yaml",
+            "is not https, so others could change it on the way; pass an https address",
+        ),
         ("ftp://127.0.0.1/openapi.yaml", "is not https"),
-        ("file:///etc/passwd", "is no address"),
-        ("https://", "is no address: pass one like"),
-        ("https://user:hunter2@[::1/x", "a source is no address"),
+        ("file:///etc/passwd", "is not a valid address"),
+        ("https://", "is not a valid address; pass one like"),
+        ("https://user:hunter2@[::1/x", "a source is not a valid address"),
     ],
 )
 def test_a_bad_address_is_refused(update: Update, spec_file: Path, address: str, told: str) -> None:
@@ -221,8 +225,8 @@ def test_answers_that_are_no_spec_are_refused(update: Update, spec_file: Path, s
     }
     for path, told in (
         ("/html", "is HTML"),
-        ("/error", "answered 503: check the address"),
-        ("/none", "answered 404: check the address"),
+        ("/error", "answered 503; check the address"),
+        ("/none", "answered 404; check the address"),
         ("/half", "cannot be fetched"),
         ("/huge", "has more than 5 MB"),
         ("/insecure", "/openapi.yaml is not https"),

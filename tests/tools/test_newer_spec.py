@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import spec_diff
-import spec_update
 from conftest import ROOT
-from specs import NEWER, TODAY, Result, load
+from specs import CONFIG, NEWER, TODAY, Result, load
+
+from tools.spec import diff as spec_diff
+from tools.spec import update as spec_update
 
 Update = Callable[..., Result]
 
@@ -53,7 +54,7 @@ CHANGES = [
 
 @pytest.fixture(scope="module")
 def updated_text() -> str:
-    return spec_update.update(TODAY, [str(NEWER)]).text
+    return spec_update.update(TODAY, CONFIG, [str(NEWER)]).spec
 
 
 @pytest.fixture(scope="module")

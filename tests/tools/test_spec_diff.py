@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import spec_diff
 from specs import PAGES, Result, changes
+
+from tools.spec import diff as spec_diff
 
 Schema = dict[str, Any]
 

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spec_names import operation_id
 from specs import PAGES, SPECS, TODAY, Result, edited, load
+
+from tools.spec.names import operation_id
 
 Update = Callable[..., Result]
 LIST_PAGE = (SPECS / "list.md").read_text(encoding="utf-8")
@@ -35,7 +36,7 @@ def test_pages_that_say_what_we_have_change_nothing_in_any_order(
     before = spec_file.stat().st_mtime_ns, spec_file.read_bytes()
     result = update(*pages)
     assert (result.status, result.err) == (0, "")
-    assert result.out.endswith("openapi.yaml says all of it already.\n")
+    assert result.out.endswith("openapi.yaml is up to date already.\n")
     assert (spec_file.stat().st_mtime_ns, spec_file.read_bytes()) == before
 
 
@@ -88,7 +89,7 @@ def test_pages_with_other_fences_around_other_text_are_read(update: Update, tmp_
     example = "```yaml example.yaml\nkey: value\n```\n\n```bash\ncurl https://host\n```\n"
     block = LIST_PAGE.replace("````yaml", "~~~~~yaml", 1).replace("\n````", "\n~~~~~~")
     path.write_bytes(b"\xef\xbb\xbf" + (example + block).replace("\n", "\r\n").encode())
-    assert update(path).out.endswith("says all of it already.\n")
+    assert update(path).out.endswith("is up to date already.\n")
 
 
 def test_an_added_property_stays_where_it_is_until_the_source_has_it(
@@ -194,7 +195,7 @@ def test_what_a_full_document_no_longer_has_is_gone(update: Update, spec_file: P
         (["deleteFailedRun"], "is gone")
     ]
     assert result.json["notes"][-1] == (
-        'dropped the comment on what is gone: # From seed 004, "Delete Failed Workflow Run".'
+        'dropped a comment, since what it is about is gone: # From seed 004, "Delete Failed Workflow Run".'
     )
     # Our additions are not the vendor's to take away.
     assert "restartFailedRuns" in spec_file.read_text()

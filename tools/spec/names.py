@@ -1,14 +1,14 @@
-"""Names for operations that come without: verb and noun like `listFailedRuns`, from the summary or the path."""
+"""An operationId for operations without one: verb and noun like `listFailedRuns`, from the summary or the path."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
 
-from spec_slice import PREFIX
+from tools.spec.document import PREFIX
 
-# Words of summaries that tell our operations nothing apart.
-_IDLE = {
+# Words in summaries that do not distinguish our operations.
+_FILLERS = {
     *("a", "an", "the", "of", "in", "from", "for", "to", "by", "with", "and", "all"),
     *("workflow", "bulk", "batch", "dlq"),
 }
@@ -17,11 +17,14 @@ _VERBS = {"get": "get", "post": "create", "put": "replace", "patch": "update", "
 
 
 def operation_id(method: str, path: str, summary: str, given: str, used: Collection[str]) -> str:
-    """A name not among `used`. The source's own wins where it reads like ours."""
-    for name in (given if re.fullmatch(r"[a-z]+([A-Z][a-z0-9]+)+", given) else "", _said(method, path, summary)):
+    """A name that is not in `used`. The source's own wins if it looks like ours."""
+    for name in (
+        given if re.fullmatch(r"[a-z]+([A-Z][a-z0-9]+)+", given) else "",
+        _from_summary(method, path, summary),
+    ):
         if name and not _is_used(name, used):
             return name
-    name = _spelled(method, path)
+    name = _from_path(method, path)
     number = 2
     while _is_used(name if number == 2 else f"{name}{number - 1}", used):
         number += 1
@@ -32,8 +35,8 @@ def _is_used(name: str, used: Collection[str]) -> bool:
     return name.lower() in {other.lower() for other in used}
 
 
-def _said(method: str, path: str, summary: str) -> str:
-    words = [word for word in _words(summary) if word not in _IDLE]
+def _from_summary(method: str, path: str, summary: str) -> str:
+    words = [word for word in _words(summary) if word not in _FILLERS]
     if not words or len(words) > 5:
         return ""
     if method == "get" and words[0] not in _READING:
@@ -43,8 +46,8 @@ def _said(method: str, path: str, summary: str) -> str:
     return _camel(words)
 
 
-def _spelled(method: str, path: str) -> str:
-    """From the path: its literal steps say what is done, its end whether to one run or to several."""
+def _from_path(method: str, path: str) -> str:
+    """The literal steps of the path say what is done; an id in it says that it is done to one run."""
     steps = [step for step in path.removeprefix(PREFIX).split("/") if step and "{" not in step]
     words = [word for step in steps for word in _words(step)]
     if method == "post" and words:

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from spec_source import METHODS, Unusable, canonical, read_source, resolved, same, template
-
-MARK = "x-addition"
+from tools.spec.command import run
+from tools.spec.document import MARK, METHODS, Unusable, canonical, printable, resolved, same, template
+from tools.spec.source import read_source
 
 
 class Kind(StrEnum):
@@ -118,11 +118,6 @@ def as_text(changes: list[Change]) -> str:
 def as_json(changes: list[Change]) -> dict[str, Any]:
     counts = {str(kind): sum(change.kind is kind for change in changes) for kind in Kind}
     return {"breaking": breaks(changes), "counts": counts, "changes": [change.as_json() for change in changes]}
-
-
-def printable(text: str) -> str:
-    """On one line and without what a terminal would obey: names come from a document that anyone may have written."""
-    return "".join(character if character.isprintable() else "?" for character in " ".join(text.split()))
 
 
 # Said to people, and nothing on the wire.
@@ -716,13 +711,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("new", help="path or https URL of the newer document")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
-    try:
-        old, new = (_one_document(where) for where in (options.old, options.new))
-        changes = compare(old, new)
-    except (Unusable, RecursionError) as error:
-        told = str(error) if isinstance(error, Unusable) else "nested too deeply; pass simpler documents"
-        print(f"spec_diff: {printable(told)}", file=sys.stderr)
-        return 2
+    return run("spec_diff", lambda: _compare_files(options))
+
+
+def _compare_files(options: argparse.Namespace) -> int:
+    old, new = (_one_document(where) for where in (options.old, options.new))
+    changes = compare(old, new)
     print(json.dumps(as_json(changes), indent=2) if options.json else as_text(changes))
     return int(breaks(changes))
 

@@ -1,4 +1,4 @@
-"""Our spec brought up to the vendor's: their text, our operationIds, and our additions while they are needed."""
+"""Joins the vendor's document with our spec: their text, our operationIds, and our additions while they are needed."""
 
 from __future__ import annotations
 
@@ -6,23 +6,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from spec_names import operation_id
-from spec_slice import HEAD, MARK, Slice, components, needs
-from spec_source import METHODS, Unusable, resolved, same, template
+
+from tools.spec.document import HEAD, MARK, METHODS, Unusable, resolved, same, template
+from tools.spec.names import operation_id
+from tools.spec.slice import Slice, components, needs
+from tools.spec.text import like
 
 Key = TypeVar("Key", str, tuple[str, str])
 
-# What a marked parameter or schema of ours has beyond the source's. The rest of it follows the source.
+# The keys in which a marked parameter or schema of ours may be wider than the source's. The others follow the source.
 _WIDENING = ("schema", "style", "explode", "type", "items", "enum", MARK)
 
 
 def merged(ours: CommentedMap, theirs: Slice) -> CommentedMap:
-    """The new document. What says the same stays ours, node for node; the order of keys alone says nothing."""
+    """The new document. Where both say the same, our nodes stay, in our order."""
     return _Merge(ours, theirs).document()
 
 
 def additions(root: Mapping[str, Any]) -> list[str]:
-    """What is ours in a document, by name; but for whole components, which follow the operations that use them."""
+    """What is ours in a document, by name. Whole components are left out; they come and go with their operations."""
     operations = {
         str(operation.get("operationId")): operation
         for item in root["paths"].values()
@@ -82,7 +84,7 @@ class _Merge:
             item = self._path_item(path, our_item, self._theirs["paths"].get(path, CommentedMap()))
             if any(MARK in node for node in item.values() if isinstance(node, Mapping)) and our_path != path:
                 raise Unusable(
-                    f"{self._source} spells {our_path} as {path}, where we have additions: respell those first"
+                    f"{self._source} spells {our_path} as {path}, where we have additions; rename ours first"
                 )
             if any(key in METHODS for key in item):
                 paths[path] = item
@@ -115,7 +117,7 @@ class _Merge:
         return ours if same(ours, operation) else operation
 
     def _without_superseded(self, ours: CommentedMap, of_path: list[Any]) -> CommentedMap:
-        """Our operation without those additions that the source has for the whole path."""
+        """Our operation without the additions that the source has for the whole path."""
         theirs = {_identity(self._theirs, node): resolved(self._theirs, node) for node in of_path}
 
         def is_superseded(node: Any) -> bool:
@@ -126,7 +128,7 @@ class _Merge:
         return _with_keys(ours, ours, lambda key: parameters if key == "parameters" else ours[key])
 
     def _components(self) -> CommentedMap:
-        """All that may be needed; what is not goes later."""
+        """All that may be needed. What is not needed goes later."""
         ours, theirs = self._ours.get("components", {}), self._theirs.get("components", {})
         sections = CommentedMap()
         for section in _woven(ours, theirs):
@@ -140,7 +142,7 @@ class _Merge:
 
     def _drop_what_nothing_needs(self, root: CommentedMap) -> None:
         used = CommentedMap((key, node) for key, node in root.items() if key != "components")
-        kept = components(root, needs(root, used, "what comes out")) if "components" in root else CommentedMap()
+        kept = components(root, needs(root, used, "the update")) if "components" in root else CommentedMap()
         if kept:
             root["components"] = kept
         else:
@@ -191,7 +193,7 @@ class _Merge:
         )
 
     def _widened(self, ours: Mapping[str, Any], source: Mapping[str, Any]) -> Any:
-        """The source's words, and our widening of what they are about."""
+        """The source's words with our wider schema."""
         kept = [key for key in ours if key in source or key in _WIDENING]
         node = _with_keys(
             source,
@@ -202,22 +204,32 @@ class _Merge:
 
 
 def _woven(base: Iterable[Key], other: Iterable[Key]) -> list[Key]:
-    """The keys of both: in the order of the first, the others each behind what it is behind in the second."""
-    woven = list(base)
+    """The keys of both, in the order of the first; each of the others comes after its predecessor in the second."""
+    base = list(base)
+    known = set(base)
+    followers: dict[Key | None, Key] = {}
     before: Key | None = None
     for key in other:
-        if key not in woven:
-            woven.insert(0 if before is None else woven.index(before) + 1, key)
+        if key not in known:
+            known.add(key)
+            followers[before] = key
         before = key
+    woven: list[Key] = []
+    starts: list[Key | None] = [None]
+    starts += base
+    for start in starts:
+        if start is not None:
+            woven.append(start)
+        following = followers.get(start)
+        while following is not None:
+            woven.append(following)
+            following = followers.get(following)
     return woven
 
 
 def _with_keys(node: Mapping[str, Any], keys: Iterable[str], value: Callable[[str], Any] | None = None) -> CommentedMap:
     """A mapping in the style of `node`."""
-    copy = CommentedMap((key, value(key) if value else node[key]) for key in keys)
-    if isinstance(node, CommentedMap) and node.fa.flow_style():
-        copy.fa.set_flow_style()
-    return copy
+    return like(node, ((key, value(key) if value else node[key]) for key in keys))
 
 
 def _is_marked(node: Any) -> bool:
