@@ -206,7 +206,7 @@ def test_after_an_error_it_goes_on_and_nothing_is_lost_or_comes_twice(emulator: 
             seen.append(next(runs).dlq_id)
         except ServerError:
             errors += 1
-            assert background_threads() == []
+            assert_no_background_threads()
         except StopIteration:
             break
     assert errors in {1, 2}
@@ -237,6 +237,15 @@ def background_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("upstash-workflow-dlq-ahead")]
 
 
+def assert_no_background_threads() -> None:
+    """They end by themselves: nobody waits for them."""
+    for _ in range(500):
+        if not background_threads():
+            return
+        time.sleep(0.01)
+    raise AssertionError(background_threads())
+
+
 @pytest.mark.parametrize("arguments", [{"prefetch": True}, {}], ids=["list", "scan"])
 def test_leaving_the_loop_stops_the_threads(emulator: Emulator, arguments: dict[str, Any]) -> None:
     emulator.add(*runs_at(uniform(2000)))
@@ -245,14 +254,14 @@ def test_leaving_the_loop_stops_the_threads(emulator: Emulator, arguments: dict[
         for _ in client.list(**arguments) if arguments else client.scan():
             assert background_threads()
             break
-        assert background_threads() == []
+        assert_no_background_threads()
         sent = len(emulator.requests)
         time.sleep(0.05)
         assert len(emulator.requests) == sent
         with suppress(KeyError):
             for _ in client.list(**arguments) if arguments else client.scan():
                 raise KeyError
-        assert background_threads() == []
+        assert_no_background_threads()
 
 
 def run_asyncio(main: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
@@ -367,7 +376,7 @@ def test_a_client_that_is_closed_stops_its_scans(emulator: Emulator, connect: Co
     runs = iter(client.scan(START, END))
     next(runs)
     client.close()
-    assert background_threads() == []
+    assert_no_background_threads()
     with pytest.raises(ClientClosedError):
         list(runs)
 
@@ -397,7 +406,7 @@ def test_a_wait_for_a_limit_does_not_keep_whoever_leaves(emulator: Emulator, con
     time.sleep(0.2)
     before = time.monotonic()
     del runs
-    assert background_threads() == []
+    assert_no_background_threads()
     assert time.monotonic() - before < 10
 
 
@@ -409,7 +418,7 @@ def test_a_wait_between_tries_does_not_keep_whoever_leaves(emulator: Emulator) -
         for _ in client.scan(START, END, workers=4):
             time.sleep(0.2)
             break
-        assert background_threads() == []
+        assert_no_background_threads()
         assert time.monotonic() - before < 10
 
 

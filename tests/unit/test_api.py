@@ -98,7 +98,8 @@ def test_both_colours_have_the_same_methods_with_the_same_parameters(sync: type,
 def test_both_clients_are_made_alike() -> None:
     assert parameters(DLQClient) == parameters(AsyncDLQClient)
     assert [name for name, *_ in parameters(DLQClient)] == [
-        *("token", "base_url", "region", "auth", "timeout", "retry", "transport", "allow_insecure")
+        *("token", "base_url", "region", "auth", "timeout", "deadline", "max_response_size"),
+        *("retry", "transport", "allow_insecure"),
     ]
 
 

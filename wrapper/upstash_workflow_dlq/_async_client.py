@@ -33,7 +33,7 @@ class AsyncDLQClient(BaseClient[AsyncConnection, httpx.AsyncBaseTransport]):
     def _connect(
         self, retry: Retry | EllipsisType | None, transport: httpx.AsyncBaseTransport | None
     ) -> AsyncConnection:
-        return AsyncConnection(self._config, self._timeout, retry, transport, self._clock)
+        return AsyncConnection(self._config, self._limits, retry, transport, self._clock)
 
     async def __aenter__(self) -> Self:
         return self

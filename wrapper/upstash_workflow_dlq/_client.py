@@ -32,7 +32,7 @@ class DLQClient(BaseClient[Connection, httpx.BaseTransport]):
     """
 
     def _connect(self, retry: Retry | EllipsisType | None, transport: httpx.BaseTransport | None) -> Connection:
-        return Connection(self._config, self._timeout, retry, transport, self._clock)
+        return Connection(self._config, self._limits, retry, transport, self._clock)
 
     def __enter__(self) -> Self:
         return self
