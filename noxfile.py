@@ -102,11 +102,16 @@ def typing(session: nox.Session) -> None:
 def package(session: nox.Session) -> None:
     """Build sdist and wheel, check them, and use the installed wheel in a clean environment, first without extras.
 
-    `-- FOLDER` keeps them there: it is emptied first.
+    `-- FOLDER` puts them there.
     """
     session.install(*tools("package"))
-    dist = Path(*session.posargs or (session.create_tmp(), "dist")).resolve()
-    shutil.rmtree(dist, ignore_errors=True)
+    if session.posargs:
+        dist = Path(*session.posargs).resolve()
+        if dist.exists():
+            session.error(f"{dist} exists already: name a new folder, so that nothing else is checked or published")
+    else:
+        dist = Path(session.create_tmp(), "dist").resolve()
+        shutil.rmtree(dist, ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", str(dist), silent=True)
     session.run("twine", "check", "--strict", *map(str, dist.iterdir()))
     clean = Path(session.create_tmp(), "clean").resolve()
@@ -130,7 +135,9 @@ def tests_of_wheel(session: nox.Session) -> None:
     wheel = Path(session.posargs[0]).resolve()
     session.install(f"{wheel}[emulator,contract]", *tools("tests"))
     session.run("python", "-c", "import upstash_workflow_dlq as it; assert 'site-packages' in it.__file__, it.__file__")
-    session.run("pytest")
+    # The one test that is about the checkout.
+    of_checkout = "tests/contract/test_checks.py::test_a_checkout_has_the_spec_in_its_root_only"
+    session.run("pytest", "--deselect", of_checkout)
 
 
 @nox.session

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from . import Settings, failed_runs, faults
+from . import Settings, faults
 from ._settings import DEFAULT_TOKEN
 
 _Number = TypeVar("_Number", int, float)
@@ -35,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from . import Emulator
 
         emulator = Emulator(
-            options.runs if options.fixed else failed_runs(options.runs, newest=time.time_ns() // 1_000_000),
+            options.runs,
+            newest=None if options.fixed else time.time_ns() // 1_000_000,
             host=options.host,
             port=options.port,
             token=options.token,

@@ -1,12 +1,14 @@
 """Query parameters: what a call selects, how many runs it may handle, and where it continues."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from starlette.datastructures import QueryParams
 
-from ._queue import Position, Run, Selection
+from ._payloads import Position
+from ._queue import FRONT
+from ._selection import Between, Check, OneOf, Selection, StartsWith
 from ._settings import Settings
 
 PAGE_SIZE = 100
@@ -26,9 +28,6 @@ class Refused(Exception):
         self.sentence = sentence
 
 
-_BEFORE_EVERYTHING = (_INT64_END, 0)
-
-
 @dataclass(frozen=True, slots=True)
 class Cursor:
     """Where a list continues: behind the position of the last run handled, wherever other runs come and go.
@@ -40,7 +39,7 @@ class Cursor:
     cursor of an empty page differ from the one it was requested with.
     """
 
-    position: Position = _BEFORE_EVERYTHING
+    position: Position = FRONT
     requests: int = 0
 
     @classmethod
@@ -55,7 +54,7 @@ class Cursor:
     @property
     def done(self) -> int:
         """How many of the ids are done."""
-        return 0 if self.position == _BEFORE_EVERYTHING else self.position[0]
+        return 0 if self.position == FRONT else self.position[0]
 
     def after(self, position: Position, *, counting: bool) -> str:
         text = f"{position[0]}-{position[1]}"
@@ -92,13 +91,15 @@ def read_filters(
     """The runs that a call selects. With `run_id_prefix`, workflowRunId is a prefix. `others`: further filters."""
     query = present(params)
     since, until = _bound(query, "fromDate"), _bound(query, "toDate")
-    checks = [_one_of(name, wanted) for name in (*_SEVERAL, *others) if (wanted := several(params, name))]
+    names = (*_SEVERAL, *others)
+    checks: list[Check] = [OneOf(name, tuple(wanted)) for name in names if (wanted := several(params, name))]
     if run_id := query.get("workflowRunId"):
-        checks.append(_starts_with("workflowRunId", run_id) if run_id_prefix else _one_of("workflowRunId", [run_id]))
+        checks.append(StartsWith("workflowRunId", run_id) if run_id_prefix else OneOf("workflowRunId", (run_id,)))
     if (created := _bound(query, "workflowCreatedAt")) is not None:
-        checks.append(_one_of("workflowCreatedAt", [created]))
+        checks.append(Between("workflowCreatedAt", created, created))
     if settings.date_field != "dlqId" and (since, until) != (None, None):
-        checks.append(_dated(settings.date_field, since, until))
+        start, end = -_INT64_END if since is None else since, _INT64_END if until is None else until
+        checks.append(Between(settings.date_field, start, end))
         since = until = None
     return Selection(since, until, checks)
 
@@ -114,17 +115,3 @@ def _integer(query: Mapping[str, str], name: str, default: int) -> int:
 
 def _bound(query: Mapping[str, str], name: str) -> int | None:
     return _integer(query, name, 0) if name in query else None
-
-
-def _one_of(fact: str, wanted: Collection[str | int]) -> Callable[[Run], bool]:
-    return lambda run: any(value in wanted for value in run.facts[fact])
-
-
-def _starts_with(fact: str, prefix: str) -> Callable[[Run], bool]:
-    return lambda run: any(isinstance(value, str) and value.startswith(prefix) for value in run.facts[fact])
-
-
-def _dated(fact: str, since: int | None, until: int | None) -> Callable[[Run], bool]:
-    start = -_INT64_END if since is None else since
-    end = _INT64_END if until is None else until
-    return lambda run: any(isinstance(moment, int) and start <= moment <= end for moment in run.facts[fact])

@@ -15,8 +15,9 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from ._overrides import read_overrides
+from ._payloads import Payload, Position, Run, callback_states, encode
 from ._query import PAGE_SIZE, Cursor, Refused, present, read_count, read_filters, several
-from ._queue import Payload, Position, Queue, Run, callback_states, encode
+from ._queue import Queue
 from ._settings import Settings
 from ._started import Kind, StartedRuns
 
@@ -54,7 +55,7 @@ class Service:
         self._app.router.redirect_slashes = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._authorized(Request(scope)):
+        if not self._authorized(scope):
             await _error(401, "The token is missing or wrong.")(scope, receive, send)
             return
         # Routes match the path as it was sent; otherwise an id that contains %2F would become two segments.
@@ -65,8 +66,12 @@ class Service:
         cursor, count = self._place(params, PAGE_SIZE)
         selection = read_filters(params, self._settings, others=other_filters)
         found, more = self._queue.select(count, selection, before=cursor.position)
-        messages = b",".join(self._delivered(run) for _, run in found)
-        return self._page(b'"messages":[%b]' % messages, self._next(cursor, found, count, more))
+        if self._settings.missing or self._settings.null:
+            found = [self._altered(run) for run in found]
+        parts = [part for run in found for part in run.parts]
+        if parts:
+            parts[-1] = parts[-1].removesuffix(b",")
+        return self._page(self._next(cursor, found, count, more), b'"messages":[', *parts, b"]")
 
     def list_runs_for_sdk(self, request: Request) -> Response:
         """Where the vendor's JavaScript SDK lists: a queue that workflows share with other messages."""
@@ -78,7 +83,7 @@ class Service:
         run = self._queue.get(_dlq_id(request))
         if run is None:
             raise Refused(404, _NO_SUCH_RUN)
-        return _json(self._delivered(run))
+        return _json(self._altered(run).json)
 
     def delete_run(self, request: Request) -> Response:
         if not self._queue.take_ids([_dlq_id(request)]):
@@ -87,19 +92,19 @@ class Service:
 
     def delete_runs(self, request: Request) -> Response:
         dlq_ids, cursor = self._take_batch(request, PAGE_SIZE, all_or_none=False)
-        return self._page(b'"deleted":%d' % len(dlq_ids), cursor)
+        return self._page(cursor, b'"deleted":%d' % len(dlq_ids))
 
     def start_run(self, kind: Kind, request: Request) -> Response:
         overrides = read_overrides(request.headers)
         taken = self._queue.take_ids([_dlq_id(request)])
         if not taken:
             raise Refused(404, _NO_SUCH_RUN)
-        return _json(encode(self._start(kind, taken, overrides)[0]))
+        return _json(encode(self._start(kind, [taken[0].dlq_id], overrides)[0]))
 
     def start_runs(self, kind: Kind, request: Request) -> Response:
         overrides = read_overrides(request.headers)
         dlq_ids, cursor = self._take_batch(request, _STARTS_PER_CALL, all_or_none=True)
-        return self._page(b'"workflowRuns":%b' % encode(self._start(kind, dlq_ids, overrides)), cursor)
+        return self._page(cursor, b'"workflowRuns":', encode(self._start(kind, dlq_ids, overrides)))
 
     def retry_callback(self, request: Request) -> Response:
         dlq_id, overrides = _dlq_id(request), read_overrides(request.headers)
@@ -128,14 +133,14 @@ class Service:
         given = list(dict.fromkeys(several(params, "dlqIds")))
         if not given:
             found, more = self._queue.take(count, selection, before=cursor.position)
-            return [run.dlq_id for _, run in found], self._next(cursor, found, count, more)
+            return [run.dlq_id for run in found], self._next(cursor, found, count, more)
         done = cursor.done + count
         try:
             required = given[cursor.done :] if all_or_none else ()
             taken = self._queue.take_ids(given[cursor.done : done], required=required)
         except KeyError:
             raise Refused(404, "The queue does not hold all of these runs. Nothing was done.") from None
-        return taken, self._after(cursor, (done, 0)) if done < len(given) else None
+        return [run.dlq_id for run in taken], self._after(cursor, (done, 0)) if done < len(given) else None
 
     def _move_callback(self, dlq_id: str, state: str, new_state: str) -> None:
         """Change the state of a failure callback. Refuses a run where it is not in `state`."""
@@ -166,30 +171,31 @@ class Service:
         empty = every > 0 and cursor.requests % (every + 1) == every - 1
         return cursor, 0 if empty else count
 
-    def _next(self, cursor: Cursor, found: list[tuple[Position, Run]], count: int, more: bool) -> str | None:
+    def _next(self, cursor: Cursor, found: list[Run], count: int, more: bool) -> str | None:
         """An empty page that the settings asked for has a cursor even if nothing follows."""
         if not more and count:
             return None
-        return self._after(cursor, found[-1][0] if found else cursor.position)
+        return self._after(cursor, found[-1].position if found else cursor.position)
 
     def _after(self, cursor: Cursor, position: Position) -> str:
         return cursor.after(position, counting=self._settings.empty_pages > 0)
 
-    def _page(self, content: bytes, cursor: str | None) -> Response:
+    def _page(self, cursor: str | None, *content: bytes) -> Response:
         head = _ENDS[self._settings.cursor_end] if cursor is None else f'"cursor":"{cursor}",'
-        return _json(b"{%b%b}" % (head.encode(), content))
+        return _json(b"".join((b"{", head.encode(), *content, b"}")))
 
-    def _delivered(self, run: Run) -> bytes:
-        missing, null = self._settings.missing, self._settings.null
-        if not missing and not null:
-            return run.json
-        return encode({key: value for key, value in run.payload().items() if key not in missing} | dict.fromkeys(null))
+    def _altered(self, run: Run) -> Run:
+        """The run without the fields that the settings leave out or make null."""
+        kept = {key: value for key, value in run.payload().items() if key not in self._settings.missing}
+        return Run.of(run.position, kept | dict.fromkeys(self._settings.null))
 
-    def _authorized(self, request: Request) -> bool:
-        scheme, _, header = request.headers.get("authorization", "").partition(" ")
-        given = request.query_params.getlist("qstash_token")
-        if scheme.lower() == "bearer":
-            given.append(header.strip())
+    def _authorized(self, scope: Scope) -> bool:
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                scheme, _, token = value.decode("latin-1").partition(" ")
+                if scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token):
+                    return True
+        given = Request(scope).query_params.getlist("qstash_token")
         return any(hmac.compare_digest(token.encode(errors="replace"), self._token) for token in given)
 
 
