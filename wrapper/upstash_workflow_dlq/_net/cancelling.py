@@ -25,6 +25,7 @@ async def within(seconds: float | None, act: Callable[[], Awaitable[T]]) -> T:
 
     async def run() -> None:
         with scope:
+            await anyio.lowlevel.checkpoint_if_cancelled()
             if seconds is not None:
                 scope.deadline = anyio.current_time() + seconds
             result.append(await act())

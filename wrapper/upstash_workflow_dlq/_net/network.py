@@ -1,6 +1,7 @@
 """The connections of a client that was given no transport: httpx's own, made safe where httpx leaves that open.
 
 - After a fork they are made anew, and the async ones in another event loop: shared ones would mix up answers.
+- One whose request is cancelled before it is used does not stay in the pool for ever.
 - One that brought more bytes than its answer is not used again: they would be read as the next answer.
 - Sync requests end at their deadline even if bytes drip, and at once when they are stopped. Async ones are cancelled.
 """
@@ -44,7 +45,12 @@ class NetworkTransport(httpx.BaseTransport):
                 stream.close()
             self._inner, self._backend = self._made()
             self._process = os.getpid()
-        response = self._inner.handle_request(request)
+        try:
+            response = self._inner.handle_request(request)
+        except BaseException:
+            for connection in _taken_out(self._inner._pool):
+                connection.close()
+            raise
         response.stream = _Stream(cast(httpx.SyncByteStream, response.stream), self._inner._pool)
         return response
 
@@ -86,7 +92,15 @@ class AsyncNetworkTransport(httpx.AsyncBaseTransport):
             # The old connections belong to a loop that is gone, or to the parent: nothing here can close them.
             self._inner = self._make()
             self._process, self._loop = os.getpid(), weakref.ref(loop)
-        response = await self._inner.handle_async_request(request)
+        try:
+            response = await self._inner.handle_async_request(request)
+        except BaseException:
+            import anyio
+
+            with anyio.CancelScope(shield=True):
+                for connection in _taken_out(self._inner._pool):
+                    await connection.aclose()
+            raise
         response.stream = _AsyncStream(cast(httpx.AsyncByteStream, response.stream), self._inner._pool)
         return response
 
@@ -117,6 +131,24 @@ def _event_loop() -> object:
     import asyncio
 
     return asyncio.get_running_loop()
+
+
+def _taken_out(pool: Any) -> list[Any]:
+    """Connections that are in use by no request, taken out of the pool.
+
+    httpcore makes a connection for a request before that waits for it. If it is cancelled (or interrupted) just then,
+    the connection stays in the pool and counts as connecting for ever.
+    """
+    with pool._optional_thread_lock:
+        requested = {id(request.connection) for request in pool._requests}
+        lost = [
+            connection
+            for connection in pool.connections
+            if not (id(connection) in requested or connection.is_idle() or connection.is_closed())
+        ]
+        for connection in lost:
+            pool._connections.remove(connection)
+    return lost
 
 
 def _with_surplus_bytes(pool: Any) -> list[Any]:
