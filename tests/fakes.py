@@ -40,7 +40,22 @@ class Wire(httpx.MockTransport):
     @property
     def sent(self) -> list[str]:
         """Each request as `METHOD target`, the target exactly as on the wire."""
-        return [f"{request.method} {request.url.raw_path.decode()}" for request in self.requests]
+        return [Sent(f"{request.method} {request.url.raw_path.decode()}") for request in self.requests]
+
+
+class Sent(str):
+    """A request line. The order of differently named parameters means nothing on the wire, so equality ignores it."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and _parts(self) == _parts(other)
+
+    def __hash__(self) -> int:
+        return hash(str(_parts(self)))
+
+
+def _parts(sent: str) -> tuple[str, list[str]]:
+    target, _, query = str(sent).partition("?")
+    return target, sorted(query.split("&"), key=lambda pair: pair.partition("=")[0])
 
 
 class BrokenBody(httpx.SyncByteStream, httpx.AsyncByteStream):
