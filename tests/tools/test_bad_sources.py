@@ -210,7 +210,7 @@ def test_a_spec_is_fetched_over_https(update: Update, site: Site) -> None:
     }
     result = update(f"{site.url}/moved", "--json")
     assert result.status == 1
-    assert result.json["counts"]["breaking"] == 2
+    assert result.json["counts"]["breaking"] == 4
 
 
 def test_answers_that_are_no_spec_are_refused(update: Update, spec_file: Path, site: Site) -> None:

@@ -14,7 +14,7 @@ from tools.spec import comments, overrides, text
 from tools.spec.client import client
 from tools.spec.combine import combined
 from tools.spec.command import run
-from tools.spec.diff import Change, as_json, as_text, breaks, compare
+from tools.spec.diffing import Change, as_json, as_text, breaks, compare
 from tools.spec.document import Unusable, plain, printable, same
 from tools.spec.files import replace_files
 from tools.spec.merge import additions, merged
@@ -58,7 +58,12 @@ def update(spec: str, config: str, sources: list[str]) -> Update:
     more = overrides.keep_names(client(before, settings), after, settings)
     notes += [f"kept the name of a generated class: {override['class_name']}" for override in more.values()]
     new_config = overrides.edited("generator-config.yaml", config, more)
-    return Update(new_spec, new_config, compare(before, after), notes)
+    return Update(
+        new_spec,
+        new_config,
+        compare(before, after, settings, overrides.read("generator-config.yaml", new_config)),
+        notes,
+    )
 
 
 def _written(root: Any) -> str:
