@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from openapi_python_client.parser.properties import EnumProperty, LiteralEnumProperty, ModelProperty
@@ -56,7 +58,12 @@ class Client:
 
 def client(spec: Mapping[str, Any], config: Mapping[str, Any]) -> Client:
     """Unusable if the generator cannot make a client of this document."""
-    data, overrides = generator.read(spec, config)
+    return _client(json.dumps(spec), json.dumps(config))
+
+
+@lru_cache(maxsize=8)  # an update looks at the same documents to keep names, and to compare
+def _client(spec: str, config: str) -> Client:
+    data, overrides = generator.read(json.loads(spec), json.loads(config))
     found = Client(defaults=overrides.defaults)
     for model in data.models:
         found.classes[str(model.class_info.name)] = _model(model)
@@ -80,7 +87,11 @@ def _function(tag: str, endpoint: Any) -> Function:
     if endpoint.bodies:
         types = frozenset().union(*(_type(body.prop) for body in endpoint.bodies))
         arguments["body"] = Argument("body", "", types)
-    answers = {response.status_code.pattern: _type(response.prop) for response in endpoint.responses}
+    answers = {
+        response.status_code.pattern: _type(response.prop)
+        for response in endpoint.responses
+        if response.source["attribute"] != "None"  # an answer without content
+    }
     return Function(f"{tag}.{endpoint.name}", not endpoint.requires_security, arguments, answers)
 
 

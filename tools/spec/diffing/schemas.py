@@ -239,7 +239,7 @@ class SchemaDiff:
     def _restrictions(self, old: Schema, new: Schema, place: Place) -> None:
         for group in _RESTRICTIONS:
             ours, theirs = ({key: side[key] for key in group if key in side} for side in (old, new))
-            if self.old.same({"type": "null", **ours}, self.new, {"type": "null", **theirs}):
+            if not (ours or theirs) or self.old.same(ours, self.new, theirs):
                 continue
             found = Relation.OTHER
             # Where these are, the other items and properties are what they do not name.
@@ -274,8 +274,10 @@ class SchemaDiff:
                 self.compare(ours[name], theirs[name], here)
             else:
                 self._new_property(old.get("additionalProperties", True), theirs[name], name in after, here)
-        for name in sorted((before | after) - set(ours) - set(theirs)):
-            self.necessity(name in before, name in after, place.below(name))
+        for name in sorted((before ^ after) - set(ours) - set(theirs)):  # of which nothing else is known
+            found = Relation.NARROWER if name in after else Relation.WIDER
+            verb = "is required now" if name in after else "is not required any more"
+            self.constrained(found, place.below(name), verb)
 
     def _new_property(self, rest: Any, schema: Any, required: bool, here: Place) -> None:
         if required:

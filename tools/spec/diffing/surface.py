@@ -110,7 +110,7 @@ class _SurfaceDiff:
                 self._retyped(here, parameter or "body", f"argument {argument.name}", argument.type, now.type)
         for status, types in old.answers.items():
             now_types = new.answers.get(status, types)
-            if not self._reads(now_types, types):
+            if types and not self._reads(now_types, types):
                 here = replace(place, direction="response", status=status)
                 self._retyped(here, f"response {status}", "answer", types, now_types)
 
@@ -134,7 +134,9 @@ class _SurfaceDiff:
             self._lost(Place(), f"generated module models.{old.module} is called models.{new.module} now")
         if old.additional and not new.additional:
             self._lost(Place(model=name), "the generated class has no additional_properties any more")
-        elif old.additional and is_read and not self._reads(new.additional, old.additional):
+        elif (old.additional and is_read and not self._reads(new.additional, old.additional)) or (
+            old.additional and is_sent and not self._takes(new.additional, old.additional)
+        ):
             self._retyped(Place(model=name), "*", "attribute additional_properties", old.additional, new.additional)
 
     def _reads(self, new: frozenset[str], old: frozenset[str]) -> bool:
@@ -156,6 +158,7 @@ class _SurfaceDiff:
             or any((part, other) in self._pairs for other in new)
             or (part == "int" and "float" in new)
             or ("Any" in new and _is_natural(part))
+            or (part.startswith("Literal[") and bool({"str", "int"} & new))
             or any(_inner(part) and self._takes(inner, _inner(part)) for inner in lists)
             or (several and _is_natural(part) and any(self._takes(inner, frozenset({part})) for inner in lists))
             for part in old
