@@ -213,12 +213,8 @@ def test_two_paths_of_the_same_shape_are_refused(
 
 @pytest.mark.parametrize(
     "endless",
-    [
-        "x: [" + "1, " * 1_600_000 + "1]\n",
-        "x:\n" + "  - a\n" * 800_000,
-        "x:\n" + "".join(f"  k{n}: 1\n" for n in range(300_000)),
-    ],
-    ids=["a list on one line", "a list", "a mapping"],
+    ["x: [" + "1, " * 1_600_000 + "1]\n", "x:\n" + "".join(f"  k{n}: 1\n" for n in range(300_000))],
+    ids=["a list", "a mapping"],
 )
 def test_a_document_with_millions_of_nodes_is_refused(update: Update, tmp_path: Path, endless: str) -> None:
     path = tmp_path / "source.yaml"
@@ -327,15 +323,12 @@ def test_values_that_no_client_can_have_are_refused(
     assert spec_file.read_text() == TODAY
 
 
+# Ways out of docstrings, literals, calls, f-strings and comments.
 PAYLOADS = [
     '"""\nintruder()\n"""',
-    "'''\nintruder()\n'''",
-    '\\"""\nintruder()\n#',
+    "\\\"\"\"\n'''\nintruder()\n#",
     '"); intruder(); ("',
-    "{intruder()}",
-    "x\nintruder()\n",
-    "x = intruder()  #",
-    "\u2028intruder()\u2028",
+    "{intruder()}\r\nintruder()\u2028intruder() #",
 ]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from tools.spec.diffing.normal import WORDING
 from tools.spec.diffing.report import Kind, Place, Report
-from tools.spec.diffing.schemas import either, items, mapping, shown
+from tools.spec.diffing.schemas import either, items, mapping
+from tools.spec.diffing.values import shown
 from tools.spec.document import canonical, resolved, same
 
 Document = Mapping[str, Any]

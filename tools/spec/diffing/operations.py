@@ -9,7 +9,8 @@ from typing import Any
 from tools.spec.diffing import access, normal
 from tools.spec.diffing.normal import Spelling
 from tools.spec.diffing.report import Kind, Place, Report
-from tools.spec.diffing.schemas import Relation, SchemaDiff, either, items, mapping, relation, shown
+from tools.spec.diffing.schemas import SchemaDiff, either, items, mapping
+from tools.spec.diffing.values import Relation, relation, shown
 from tools.spec.document import MARK, METHODS, resolved, same, template
 
 Operation = Mapping[str, Any]
@@ -92,7 +93,7 @@ class _OperationDiff:
         before, after = old.get("allowEmptyValue") is True, new.get("allowEmptyValue") is True
         if before != after:
             found = Relation.WIDER if after else Relation.NARROWER
-            self._schemas.constrained(found, place, f"allowEmptyValue is {str(after).lower()}")
+            self._schemas.constrained(found, f"allowEmptyValue is {str(after).lower()}", place)
         if (old.get("allowReserved") is True) != (new.get("allowReserved") is True):
             self._report.add(Kind.BREAKING, place, "allowReserved changed: values are encoded otherwise")
         if ("content" in old) != ("content" in new):
