@@ -65,6 +65,14 @@ def run_with_its_status(session: nox.Session, module: str) -> None:
 
 
 @nox.session
+def verdicts(session: nox.Session) -> None:
+    """Every edit of a spec whose class is known, and 2,000 pairs of them (`-- NUMBER` for more). Takes five minutes."""
+    session.install(*tools("tests"), "-e", ".[emulator,contract]")
+    examples = session.posargs[0] if session.posargs else "2000"
+    session.run("pytest", "tests/tools/test_verdicts.py", env={"VERDICT_EXAMPLES": examples})
+
+
+@nox.session
 def rehearse(session: nox.Session) -> None:
     """Two newer specs, made up, in a copy of the tree: update, regenerate, and the tests of the wrapper as it is."""
     session.install(*tools("generate", "tests"))

@@ -28,7 +28,7 @@ from ruamel.yaml.scalarstring import (
 from tools.spec.document import Unusable
 
 # What a document may have with its aliases written out. Ours has 2,800 nodes.
-MAX_NODES = 250_000
+MAX_NODES = 100_000
 MAX_CHARACTERS = 20_000_000
 MAX_DEPTH = 100
 
