@@ -78,6 +78,8 @@ _FACTS: dict[str, Callable[[Mapping[str, Any]], list[Any]]] = {
     "failureFunctionState": callback_states,
     "flowControlKey": lambda payload: [payload.get("flowControlKey")],
     "label": _labels,
+    "messageId": lambda payload: [payload.get("messageId")],
+    "responseStatus": lambda payload: [payload.get("responseStatus")],
     "url": lambda payload: [payload.get("url")],
     "workflowCreatedAt": lambda payload: [payload.get("workflowCreatedAt")],
     "workflowRunId": lambda payload: [payload.get("workflowRunId")],

@@ -57,6 +57,12 @@ class Queue:
             position = self._find(dlq_id)
             return None if position is None else self._at(position)
 
+    def get_ids(self, dlq_ids: Iterable[str]) -> list[Run]:
+        """The runs with these ids that are in the queue, newest first."""
+        with self._lock:
+            positions = {position for dlq_id in dlq_ids if (position := self._find(dlq_id)) is not None}
+            return [self._at(position) for position in sorted(positions, reverse=True)]
+
     def edit(self, dlq_id: str, edit: Callable[[Payload], Mapping[str, Any]]) -> None:
         """Replace the payload with this id. What `edit` raises passes through, and nothing changes.
 
