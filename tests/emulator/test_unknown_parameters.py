@@ -1,5 +1,6 @@
 """What the service does not know is refused, and nothing is done: a misspelt filter must not select everything."""
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -181,3 +182,17 @@ def test_the_shared_queue_deletes_nothing_without_ids(queue: Emulator, shared: h
 
 def test_ids_in_the_query_and_in_a_body_are_refused(queue: Emulator, shared: httpx.Client) -> None:
     refuses(queue, shared.request("DELETE", "/dlq?dlqIds=1-0", json={"dlqIds": ["2-0"]}))
+
+
+@pytest.mark.parametrize(("method", "path"), BULK)
+def test_a_client_that_hangs_up_midway_does_nothing(
+    queue: Emulator, method: str, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = f"{method} /v2/workflows{path}?qstash_token={queue.token} HTTP/1.1\r\nHost: localhost\r\n"
+    with socket.create_connection(("127.0.0.1", int(queue.url.rpartition(":")[2]))) as connection:
+        connection.sendall(f"{head}Content-Length: 20\r\n\r\n{{}}".encode())
+        while not queue.requests:
+            pass
+    queue.stop()  # which waits for the request
+    assert len(queue.runs) == 3
+    assert [record for record in caplog.records if record.levelname in ("WARNING", "ERROR")] == []

@@ -88,7 +88,7 @@ class Service:
         run = self._queue.get(_dlq_id(request))
         if run is None:
             raise Refused(404, _NO_SUCH_RUN)
-        return _json(self._delivered([run])[0].json)
+        return _json(b"".join(*self._delivered([run]))[:-1])
 
     def delete_run(self, request: Request, body: bytes) -> Response:
         if not self._queue.take_ids([_dlq_id(request)]):
@@ -145,7 +145,7 @@ class Service:
         else:
             found, more = self._queue.select(count, selection, before=cursor.position)
             following = self._following(cursor, found, count, more)
-        parts = [part for run in self._delivered(found) for part in run.parts]
+        parts = [part for run in self._delivered(found) for part in run]
         if parts:
             parts[-1] = parts[-1].removesuffix(b",")
         return _page(following, b'"messages":[', *parts, b"]")
@@ -208,13 +208,13 @@ class Service:
         position = found[-1].position if found else cursor.position
         return f'"cursor":"{cursor.after(position, counting=self._settings.empty_pages > 0)}",'
 
-    def _delivered(self, runs: list[Run]) -> list[Run]:
-        """The runs with the fields that the settings leave out or make null."""
+    def _delivered(self, runs: list[Run]) -> list[list[bytes]]:
+        """The parts of runs, without the fields that the settings leave out or make null."""
         missing, null = self._settings.missing, dict.fromkeys(self._settings.null)
         if not missing and not null:
-            return runs
-        payloads = [{key: value for key, value in run.payload().items() if key not in missing} for run in runs]
-        return [Run.of(run.position, payload | null) for run, payload in zip(runs, payloads, strict=True)]
+            return [run.parts for run in runs]
+        kept = [{key: value for key, value in run.payload().items() if key not in missing} for run in runs]
+        return [[encode(payload | null), b","] for payload in kept]
 
     def _authorized(self, scope: Scope) -> bool:
         for name, value in scope["headers"]:
@@ -226,18 +226,31 @@ class Service:
         return any(hmac.compare_digest(token.encode(errors="replace"), self._token) for token in given)
 
 
-def _resource(path: str, **handlers: Callable[[Request, bytes], Response]) -> Route:
-    async def handle(request: Request) -> Response:
+Handler = Callable[[Request, bytes], Response]
+"""Carries out a request with this body."""
+
+
+class _Operations:
+    """The ASGI application of one path: an operation for each method."""
+
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        self._handlers = handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
         try:
             body = await request.body() if request.method in ("POST", "DELETE") else b""
         except ClientDisconnect:
-            return Response(status_code=400)  # which nobody receives
-        return handlers["GET" if request.method == "HEAD" else request.method](request, body)
+            return
+        handler = self._handlers["GET" if request.method == "HEAD" else request.method]
+        await handler(request, body)(scope, receive, send)
 
-    return Route(path, handle, methods=list(handlers))
+
+def _resource(path: str, **handlers: Handler) -> Route:
+    return Route(path, _Operations(handlers), methods=list(handlers))
 
 
-def _collection(path: str, **handlers: Callable[[Request, bytes], Response]) -> list[Route]:
+def _collection(path: str, **handlers: Handler) -> list[Route]:
     """To the service, an empty id means all runs: `DELETE …/dlq/` purges the queue. Clients are tested against that."""
     return [_resource(path, **handlers), _resource(f"{path}/", **handlers)]
 
