@@ -1,6 +1,5 @@
 """The operations: who may call them, what they do, what they return."""
 
-import hmac
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
@@ -14,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from ._access import has_token
 from ._overrides import read_overrides
 from ._payloads import Payload, Run, callback_states, encode
 from ._query import (
@@ -28,9 +28,9 @@ from ._query import (
     check_trim_body,
     read_count,
     read_filters,
-    read_tokens,
 )
 from ._queue import Queue
+from ._responses import error_response, json_response
 from ._settings import Settings
 from ._started import Kind, StartedRuns
 
@@ -69,8 +69,8 @@ class Service:
         self._app.router.redirect_slashes = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._authorized(scope):
-            await _error(401, "The token is missing or wrong.")(scope, receive, send)
+        if not has_token(scope, self._token):
+            await error_response(401, "The token is missing or wrong.")(scope, receive, send)
             return
         # Routes match the path as it was sent; otherwise an id that contains %2F would become two segments.
         await self._app({**scope, "path": scope["raw_path"].decode()}, receive, send)
@@ -88,7 +88,7 @@ class Service:
         run = self._queue.get(_dlq_id(request))
         if run is None:
             raise Refused(404, _NO_SUCH_RUN)
-        return _json(b"".join(*self._delivered([run]))[:-1])
+        return json_response(b"".join(*self._delivered([run]))[:-1])
 
     def delete_run(self, request: Request, body: bytes) -> Response:
         if not self._queue.take_ids([_dlq_id(request)]):
@@ -105,14 +105,14 @@ class Service:
         if bool(given) == bool(body):
             raise Refused(400, "Pass the runs to delete as dlqIds, either in the query or in a JSON body.")
         taken = self._queue.take_ids(given or _ids_in(body))
-        return _json(b'{"deleted":%d}' % len(taken))
+        return json_response(b'{"deleted":%d}' % len(taken))
 
     def start_run(self, kind: Kind, request: Request, body: bytes) -> Response:
         dlq_id, overrides = _dlq_id(request), read_overrides(request.headers)
         taken = self._queue.take_ids([dlq_id])
         if not taken:
             raise Refused(404, _NO_SUCH_RUN)
-        return _json(encode(self._start(kind, [dlq_id], overrides)[0]))
+        return json_response(encode(self._start(kind, [dlq_id], overrides)[0]))
 
     def start_runs(self, kind: Kind, request: Request, body: bytes) -> Response:
         overrides = read_overrides(request.headers)
@@ -123,7 +123,7 @@ class Service:
     def retry_callback(self, request: Request, body: bytes) -> Response:
         dlq_id, overrides = _dlq_id(request), read_overrides(request.headers)
         self._move_callback(dlq_id, "CALLBACK_FAIL", "CALLBACK_INPROGRESS", without=400)
-        return _json(encode(self._start("callback", [dlq_id], overrides)[0]))
+        return json_response(encode(self._start("callback", [dlq_id], overrides)[0]))
 
     def cancel_callback(self, request: Request, body: bytes) -> Response:
         dlq_id = _dlq_id(request)
@@ -216,15 +216,6 @@ class Service:
         kept = [{key: value for key, value in run.payload().items() if key not in missing} for run in runs]
         return [[encode(payload | null), b","] for payload in kept]
 
-    def _authorized(self, scope: Scope) -> bool:
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                scheme, _, token = value.decode("latin-1").partition(" ")
-                if scheme.lower() == "bearer" and hmac.compare_digest(token.strip().encode(), self._token):
-                    return True
-        given = read_tokens(scope["query_string"])
-        return any(hmac.compare_digest(token.encode(errors="replace"), self._token) for token in given)
-
 
 Handler = Callable[[Request, bytes], Response]
 """Carries out a request with this body."""
@@ -276,27 +267,19 @@ def _ids_in(body: bytes) -> list[str]:
     raise Refused(400, 'The body must be {"dlqIds": [...]}, with at least one id.')
 
 
-def _json(content: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(content, status, headers, "application/json")
-
-
 def _page(cursor: str, *content: bytes) -> Response:
-    return _json(b"".join((b"{", cursor.encode(), *content, b"}")))
-
-
-def _error(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
-    return _json(encode({"error": sentence}), status, headers)
+    return json_response(b"".join((b"{", cursor.encode(), *content, b"}")))
 
 
 # Starlette types the error of a handler as Exception; it calls each of these only for the class it is registered for.
 async def _refused(request: Request, error: Any) -> Response:
-    return _error(error.status, error.sentence)
+    return error_response(error.status, error.sentence)
 
 
 async def _not_routed(request: Request, error: Any) -> Response:
     sentences = {404: "Nothing is served at this path.", 405: "This path does not accept this method."}
-    return _error(error.status_code, sentences[error.status_code], error.headers)
+    return error_response(error.status_code, sentences[error.status_code], error.headers)
 
 
 async def _crashed(request: Request, error: Exception) -> Response:
-    return _error(500, "The emulator failed: see its log.")
+    return error_response(500, "The emulator failed: see its log.")
