@@ -120,10 +120,11 @@ def test_refusals_and_failures_are_as_the_spec_says(operation_id: str) -> None:
 @pytest.mark.parametrize("filters", ["", "label=billing&label=email", "dlqIds"])
 def test_every_batch_of_a_walk_is_as_the_spec_says(operation_id: str, ending: Any, filters: str) -> None:
     with Emulator(runs=150, settings=Settings(cursor_end=ending, empty_pages=2)) as emulator:
-        if filters == "dlqIds":
+        by_ids = filters == "dlqIds"
+        if by_ids:
             filters = "&".join(f"dlqIds={run['dlqId']}" for run in emulator.runs)
         batches = list(walk(emulator, operation_id, f"count=40&{filters}"))
-        assert len(batches) >= 2
+        assert (len(batches) == 1) is by_ids
         assert all(undocumented_fields(operation_id, batch) == set() for batch in batches)
 
 
@@ -175,7 +176,7 @@ def test_a_bad_request_is_as_the_spec_says(operation_id: str, query: str, header
 def test_a_run_that_is_not_there_is_as_the_spec_says(operation_id: str) -> None:
     method, path = OPERATIONS[operation_id]
     with Emulator() as emulator:
-        response = ask(emulator, method, f"{path}?dlqIds=1-0")
+        response = ask(emulator, method, path if RECORDED in path else f"{path}?dlqIds=1-0")
         assert response.status_code == 404
         validate(operation_id, response)
 

@@ -127,14 +127,14 @@ class Walk(RuleBasedStateMachine):
 
     @rule(dlq_id=ids)
     def retry_callback(self, dlq_id: str) -> None:
-        status = self.move_callback(dlq_id, "CALLBACK_FAIL", "CALLBACK_INPROGRESS", 200)
+        status = self.move_callback(dlq_id, "CALLBACK_FAIL", "CALLBACK_INPROGRESS", 200, without=400)
         self.send("retryFailureCallback", "POST", f"/dlq/callback/{dlq_id}", status)
         if status == 200:
             self.started.append(("callback", dlq_id))
 
     @rule(dlq_id=ids)
     def cancel_callback(self, dlq_id: str) -> None:
-        status = self.move_callback(dlq_id, "CALLBACK_INPROGRESS", "CALLBACK_CANCELED", 302)
+        status = self.move_callback(dlq_id, "CALLBACK_INPROGRESS", "CALLBACK_CANCELED", 302, without=404)
         self.send("cancelFailureCallback", "DELETE", f"/dlq/callback/{dlq_id}", status)
 
     @invariant()
@@ -160,10 +160,12 @@ class Walk(RuleBasedStateMachine):
             and filters.get("fromDate", 0) <= int(dlq_id.removesuffix("-0")) <= filters.get("toDate", self.moment)
         ]
 
-    def move_callback(self, dlq_id: str, state: str, new_state: str, success: int) -> int:
+    def move_callback(self, dlq_id: str, state: str, new_state: str, success: int, *, without: int) -> int:
         run = self.queue.get(dlq_id)
         if run is None:
             return 404
+        if "failureFunctionState" not in run:
+            return without
         if run.get("failureFunctionState") != state:
             return 400
         run["failureFunctionState"] = new_state

@@ -196,19 +196,24 @@ def test_a_callback_in_another_state_does_not_change(
     assert dlq_emulator.started == []
 
 
-@pytest.mark.parametrize("method", ["POST", "DELETE"])
 @pytest.mark.parametrize(
-    "run",
-    [{}, {"failureCallback": "https://my.app/failed"}, {"failureCallbackInfo": None}, {"failureCallbackInfo": {}}],
+    ("run", "statuses"),
+    [
+        ({}, [400, 404]),
+        ({"failureCallbackInfo": None}, [400, 404]),
+        ({"failureCallbackInfo": {}}, [400, 404]),
+        ({"failureCallback": "https://my.app/failed"}, [400, 400]),
+    ],
 )
-def test_a_run_without_a_callback_is_a_bad_request(
-    dlq_emulator: Emulator, http: httpx.Client, method: str, run: dict[str, Any]
+def test_a_callback_that_the_run_does_not_have_is_an_error(
+    dlq_emulator: Emulator, http: httpx.Client, run: dict[str, Any], statuses: list[int]
 ) -> None:
     dlq_emulator.add({"dlqId": "1-0", **run})
-    response = http.request(method, "/dlq/callback/1-0")
-    assert response.status_code == 400
-    assert list(response.json()) == ["error"]
-    assert http.request(method, "/dlq/callback/2-0").status_code == 404
+    responses = [http.request(method, "/dlq/callback/1-0") for method in ("POST", "DELETE")]
+    assert [response.status_code for response in responses] == statuses
+    assert all(list(response.json()) == ["error"] for response in responses)
+    for method in ("POST", "DELETE"):
+        assert http.request(method, "/dlq/callback/2-0").status_code == 404
 
 
 def test_a_filter_finds_a_callback_by_its_new_state(dlq_emulator: Emulator, http: httpx.Client) -> None:

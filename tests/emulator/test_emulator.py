@@ -228,6 +228,15 @@ def test_the_repr_of_a_recorded_request_shows_no_token() -> None:
     assert "s3cr3t" not in repr(dlq)
 
 
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+def test_a_request_to_upgrade_is_answered_and_logs_nothing(protocol: str, caplog: pytest.LogCaptureFixture) -> None:
+    upgrade = {"Connection": "Upgrade", "Upgrade": protocol, "Sec-WebSocket-Key": "AAAA", "Sec-WebSocket-Version": "13"}
+    with Emulator(3) as dlq:
+        url = f"{dlq.url}/v2/workflows/dlq?qstash_token={dlq.token}"
+        assert len(httpx.get(url, headers=upgrade, trust_env=False).json()["messages"]) == 3
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
+
+
 def test_several_threads_may_use_it_at_once() -> None:
     with Emulator(400) as dlq, httpx.Client(base_url=dlq.url + "/v2/workflows/dlq", trust_env=False) as client:
         headers = {"Authorization": f"Bearer {dlq.token}"}

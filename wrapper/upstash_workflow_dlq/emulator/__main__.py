@@ -76,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m upstash_workflow_dlq.emulator",
         description="Serves the Upstash Workflow dead-letter queue on loopback, with made-up failed runs.",
+        epilog="Requests from web pages of other origins and for hosts other than loopback are refused: otherwise any "
+        "page in your browser could empty the queue.",
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")

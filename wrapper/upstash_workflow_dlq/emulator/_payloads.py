@@ -16,23 +16,22 @@ _ID = re.compile(r"(0|[1-9][0-9]{0,18})-(0|[1-9][0-9]{0,18})")
 class Run:
     """A failed run: its position in the queue, and its payload as JSON.
 
-    The JSON comes in parts, which are joined only when a whole page is, and ends with a comma, as in a list.
+    The JSON is in parts, which are joined only when a whole page is, and ends with a comma, as in a list.
     """
 
-    __slots__ = ("_id", "parts", "position")
+    # There is no __init__: calling one would take as long as all else that it takes to make a sample run.
+    __slots__ = ("moment", "number", "parts")
+    moment: int
+    number: int
+    parts: list[bytes]
 
-    def __init__(self, position: Position, parts: list[bytes], dlq_id: str | None = None) -> None:
-        self.position = position
-        self.parts = parts
-        self._id = dlq_id
-
-    @classmethod
-    def of(cls, position: Position, payload: Payload) -> "Run":
-        return cls(position, [encode(payload) + b","], payload.get("dlqId"))
+    @property
+    def position(self) -> Position:
+        return self.moment, self.number
 
     @property
     def dlq_id(self) -> str:
-        return self._id or "{}-{}".format(*self.position)
+        return f"{self.moment}-{self.number}"
 
     @property
     def json(self) -> bytes:
@@ -41,6 +40,22 @@ class Run:
     def payload(self) -> Payload:
         payload: Payload = json.loads(self.json)
         return payload
+
+
+class AddedRun(Run):
+    """A failed run that was given as a payload, which may have any id."""
+
+    __slots__ = ("_id", "facts")
+
+    def __init__(self, position: Position, payload: Payload) -> None:
+        self.moment, self.number = position
+        self.parts = [encode(payload) + b","]
+        self.facts = facts_of(payload)
+        self._id: str = payload["dlqId"]
+
+    @property
+    def dlq_id(self) -> str:
+        return self._id
 
 
 def encode(value: Any) -> bytes:
@@ -78,6 +93,8 @@ _FACTS: dict[str, Callable[[Mapping[str, Any]], list[Any]]] = {
     "failureFunctionState": callback_states,
     "flowControlKey": lambda payload: [payload.get("flowControlKey")],
     "label": _labels,
+    "messageId": lambda payload: [payload.get("messageId")],
+    "responseStatus": lambda payload: [payload.get("responseStatus")],
     "url": lambda payload: [payload.get("url")],
     "workflowCreatedAt": lambda payload: [payload.get("workflowCreatedAt")],
     "workflowRunId": lambda payload: [payload.get("workflowRunId")],

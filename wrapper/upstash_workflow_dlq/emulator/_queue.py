@@ -7,19 +7,14 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from heapq import merge
 from itertools import islice
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
-from ._payloads import Payload, Position, Run, Values, facts_of, position_of
+from ._payloads import AddedRun, Payload, Position, Run, position_of
 from ._sample_runs import SampleRuns
 from ._selection import Selection, passes
 
 FRONT: Position = (2**63, 0)
 """A position in front of every run."""
-
-
-class _Added(NamedTuple):
-    run: Run
-    facts: dict[str, Values]
 
 
 class Queue:
@@ -30,7 +25,7 @@ class Queue:
         self._samples = samples
         # For each sample run, 1 while it is in the queue: those that are gone are skipped at the speed of memchr.
         self._present = bytearray(b"\1") * len(samples)
-        self._added: dict[Position, _Added] = {}
+        self._added: dict[Position, AddedRun] = {}
         self._positions: list[Position] = []  # of what was added, ascending: the start of a page is found by bisection
         self._by_id: dict[str, Position] = {}
 
@@ -40,22 +35,28 @@ class Queue:
         Raises ValueError for an id that is taken, empty or not a string, ValueError or TypeError for what is not JSON.
         """
         with self._lock:
-            new: dict[Position, _Added] = {}
+            new: dict[Position, AddedRun] = {}
             ids: dict[str, None] = {}
             for payload in payloads:
                 dlq_id, position = self._place(payload, new)
                 if dlq_id in ids or self._find(dlq_id) is not None:
                     raise ValueError(f"the queue already holds a run with the dlqId {dlq_id!r}")
-                new[position] = _as_added(position, {**payload, "dlqId": dlq_id})
+                new[position] = AddedRun(position, {**payload, "dlqId": dlq_id})
                 ids[dlq_id] = None
             for position in sorted(new):
-                self._insert(position, new[position])
+                self._insert(new[position])
         return list(ids)
 
     def get(self, dlq_id: str) -> Run | None:
         with self._lock:
             position = self._find(dlq_id)
             return None if position is None else self._at(position)
+
+    def get_ids(self, dlq_ids: Iterable[str]) -> list[Run]:
+        """The runs with these ids that are in the queue, newest first."""
+        with self._lock:
+            positions = {position for dlq_id in dlq_ids if (position := self._find(dlq_id)) is not None}
+            return [self._at(position) for position in sorted(positions, reverse=True)]
 
     def edit(self, dlq_id: str, edit: Callable[[Payload], Mapping[str, Any]]) -> None:
         """Replace the payload with this id. What `edit` raises passes through, and nothing changes.
@@ -69,9 +70,9 @@ class Queue:
             edited = dict(edit(self._at(position).payload()))
             if edited.get("dlqId") != dlq_id:
                 raise ValueError("the dlqId of a run in the queue cannot change")
-            added = _as_added(position, edited)
+            run = AddedRun(position, edited)
             self._remove(position)
-            self._insert(position, added)
+            self._insert(run)
 
     def select(self, count: int, selection: Selection, *, before: Position = FRONT) -> tuple[list[Run], bool]:
         """The newest `count` selected runs before a position, and whether there are more."""
@@ -122,9 +123,9 @@ class Queue:
     def _matching_added(self, selection: Selection, since: Position | None, before: Position) -> Iterator[Run]:
         start = 0 if since is None else bisect_left(self._positions, since)
         for index in range(bisect_left(self._positions, before) - 1, start - 1, -1):
-            added = self._added[self._positions[index]]
-            if passes(added.facts, selection.checks):
-                yield added.run
+            run = self._added[self._positions[index]]
+            if passes(run.facts, selection.checks):
+                yield run
 
     def _find(self, dlq_id: str) -> Position | None:
         """The position of a run by its id."""
@@ -140,13 +141,12 @@ class Queue:
         return index >= 0 and self._present[index] == 1
 
     def _at(self, position: Position) -> Run:
-        added = self._added.get(position)
-        return self._samples[self._samples.find(position)] if added is None else added.run
+        return self._added.get(position) or self._samples[self._samples.find(position)]
 
-    def _insert(self, position: Position, added: _Added) -> None:
-        self._added[position] = added
-        self._by_id[added.run.dlq_id] = position
-        insort(self._positions, position)
+    def _insert(self, run: AddedRun) -> None:
+        self._added[run.position] = run
+        self._by_id[run.dlq_id] = run.position
+        insort(self._positions, run.position)
 
     def _remove(self, position: Position) -> Run:
         run = self._at(position)
@@ -166,7 +166,3 @@ class Queue:
         while (moment, number) in self._added or (moment, number) in taken or self._holds_sample((moment, number)):
             number += 1
         return dlq_id or f"{moment}-{number}", (moment, number)
-
-
-def _as_added(position: Position, payload: Payload) -> _Added:
-    return _Added(Run.of(position, payload), facts_of(payload))

@@ -3,9 +3,10 @@
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import compress
 
-from ._payloads import Payload, Position, Run, Values, encode, facts_of, position_of
+from ._payloads import AddedRun, Payload, Position, Run, Values, encode, position_of
 from ._selection import Between, Check, OneOf, StartsWith, passes
 
 VARIETY = 1_009
@@ -36,17 +37,16 @@ class SampleRuns:
         self._count = count
         self._newest = _position(payloads[0])[0] if payloads else 0
         self._templates = [_Template(payload, self._newest // _STEP) for payload in payloads]
-        self._keys = [(self._newest - template.moment, -template.number) for template in self._templates]
+        first = [template.first for template in self._templates]
+        self._keys = [(self._newest - run.moment, -run.number) for run in first]
         self._steps = (self._keys[-1][0] if payloads else 0) // _STEP + 1
         """How many steps the rounds are apart."""
         self._masks: dict[tuple[Check, ...], int] = {}
         most = max(VARIETY, self._newest // (self._steps * _STEP) * VARIETY)
         if count > most:
             raise ValueError(f"at most {most:,} sample runs fit between 1970 and the newest, got {count:,}")
-        if count > VARIETY:
-            for template in self._templates:
-                template.prepare()
-        self._fills = {template.fill for template in self._templates}
+        self._later = [template.later() for template in self._templates] if count > VARIETY else []
+        self._fills = sorted({later.fill for later in self._later})
         self._last_step = max((template.last_step for template in self._templates), default=0)
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class SampleRuns:
 
     def __getitem__(self, index: int) -> Run:
         number, place = divmod(index, VARIETY)
-        return next(self._runs(number, [self._templates[place]]))
+        return next(self._runs(number, [place]))
 
     def older_than(self, position: Position) -> int:
         """The index of the newest run older than a position; `len` if there is none."""
@@ -87,32 +87,35 @@ class SampleRuns:
             skipped = max(start - base, 0)
             if chosen.find(1, skipped) < 0:
                 continue
-            templates: Iterable[_Template] = compress(self._templates[skipped:], chosen[skipped:])
+            places: Iterable[int] = compress(range(skipped, VARIETY), chosen[skipped:])
             if own:
                 steps = number * self._steps
-                templates = [template for template in templates if passes(template.own_facts(steps), own)]
-            yield from self._runs(number, templates)
+                places = [place for place in places if passes(self._templates[place].own_facts(steps), own)]
+            yield from self._runs(number, places)
 
-    def _runs(self, number: int, templates: Iterable["_Template"]) -> Iterator[Run]:
-        """The runs of a round that are made from these templates."""
+    def _runs(self, number: int, places: Iterable[int]) -> Iterator[Run]:
+        """The runs at these places of a round."""
         if number == 0:
-            for template in templates:
-                yield template.first
+            for place in places:
+                yield self._templates[place].first
             return
-        steps = number * self._steps
-        shift, first_step = steps * _STEP, self._newest // _STEP - steps
-        digits = [b"%d" % (first_step - step) for step in range(self._last_step + 1)]
-        fills = {(step, holes): [digits[step]] * holes for step, holes in self._fills}
-        for template in templates:
-            parts = template.parts.copy()
+        later = self._later
+        shift = number * self._steps * _STEP
+        digits = [b"%d" % ((self._newest - shift) // _STEP - step) for step in range(self._last_step + 1)]
+        fills = {fill: [digits[fill[0]]] * fill[1] for fill in self._fills}
+        for place in places:
+            template = later[place]
+            parts = template.text.copy()
             parts[1::2] = fills[template.fill]
             for hole, step in template.odd_holes:
                 parts[hole] = digits[step]
-            yield Run((template.moment - shift, template.number), parts)
+            run = Run()
+            run.moment, run.number, run.parts = template.moment - shift, template.number, parts
+            yield run
 
     def _narrow(self, check: Between, start: int, end: int) -> tuple[int, int]:
         """The range in which runs can pass: they fail soon after they are created."""
-        ages = [template.moment - template.times[check.fact] for template in self._templates] or [0]
+        ages = [template.first.moment - template.times[check.fact] for template in self._templates] or [0]
         first = self.older_than((check.until + max(ages) + 1, 0))
         return max(start, first), min(end, self.older_than((check.since + min(ages), 0)))
 
@@ -136,48 +139,40 @@ class _Template:
     """
 
     def __init__(self, payload: Payload, first_step: int) -> None:
-        self.moment, self.number = _position(payload)
-        self.first = Run.of((self.moment, self.number), payload)
+        self.first = AddedRun(_position(payload), payload)
         self.times: dict[str, int] = {name: payload[name] for name in _TIMES}
         self._payload = payload
-        self._facts = facts_of(payload)
         self._id_starts: dict[str, str] = {name: payload[name][:-_ID_END] for name in _IDS}
         self._first_step = first_step
         self.last_step = max(map(self._step, self.times.values()))
-        # What `prepare` fills in:
-        self.parts: list[bytes] = []
-        self.fill = (0, 0)
-        self.odd_holes: list[tuple[int, int]] = []
 
-    def prepare(self) -> None:
-        """Prepare the JSON of later rounds: `parts`, with a hole for leading digits at each odd index.
-
-        `fill` is the step that the digits are of, and the number of holes; `odd_holes` are those of another step.
-        """
-        step = self._step(self.moment)
+    def later(self) -> "_Later":
+        """What is needed to make the runs of later rounds quickly."""
+        step = self._step(self.first.moment)
         open_ids = {name: f"{start}<<{step}>>" for name, start in self._id_starts.items()}
         open_times = {name: self._open(moment) for name, moment in self.times.items()}
-        text = encode({**self._payload, **open_ids, **open_times, "dlqId": f"{self._open(self.moment)}-{self.number}"})
+        dlq_id = f"{self._open(self.first.moment)}-{self.first.number}"
+        text = encode({**self._payload, **open_ids, **open_times, "dlqId": dlq_id})
         text = re.sub(rb'"(<<\d+>>\d{7})"', rb"\1", text)  # times are numbers
         run_id = self._payload["workflowRunId"].encode()  # in a header, too
         text = text.replace(run_id, open_ids["workflowRunId"].encode())
-        self.parts = re.split(rb"<<(\d+)>>", text + b",")
-        holes = range(1, len(self.parts), 2)
-        self.fill = step, len(holes)
-        self.odd_holes = [(hole, int(self.parts[hole])) for hole in holes if int(self.parts[hole]) != step]
+        parts = re.split(rb"<<(\d+)>>", text + b",")
+        steps = [(hole, int(parts[hole])) for hole in range(1, len(parts), 2)]
+        odd_holes = [(hole, other) for hole, other in steps if other != step]
+        return _Later(self.first.moment, self.first.number, parts, (step, len(steps)), odd_holes)
 
     def can_pass(self, check: OneOf | StartsWith) -> bool:
         """Whether a run of any round passes a check."""
         start = self._id_starts.get(check.fact)
         if start is None:
-            return check.accepts(self._facts[check.fact])
+            return check.accepts(self.first.facts[check.fact])
         if isinstance(check, StartsWith):
             return start.startswith(check.prefix) or check.prefix.startswith(start)
         return any(str(value).startswith(start) for value in check.wanted)
 
     def own_facts(self, steps: int) -> dict[str, Values]:
         """Those facts of the run so many steps earlier that differ from round to round."""
-        digits = self._first_step - self._step(self.moment) - steps
+        digits = self._first_step - self._step(self.first.moment) - steps
         ids = {name: (f"{start}{digits}" if steps else self._payload[name],) for name, start in self._id_starts.items()}
         return {**ids, **{name: (moment - steps * _STEP,) for name, moment in self.times.items()}}
 
@@ -187,6 +182,20 @@ class _Template:
 
     def _step(self, moment: int) -> int:
         return self._first_step - moment // _STEP
+
+
+@dataclass(slots=True)
+class _Later:
+    """Where a run stands in the first round, and its JSON with a hole for leading digits at each odd index.
+
+    `fill` is the step of these digits and the number of holes; `odd_holes` are those with another step.
+    """
+
+    moment: int
+    number: int
+    text: list[bytes]
+    fill: tuple[int, int]
+    odd_holes: list[tuple[int, int]]
 
 
 def _position(payload: Payload) -> Position:
