@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 import httpx
 
 from ._net.clock import SystemClock
-from ._net.config import HIDDEN, Config, Limits
+from ._net.config import HIDDEN, Config
 from ._net.connection import HEADERS, AsyncConnection, Connection
+from ._net.limits import Limits
 from ._net.sending import ResponseHook
 
 if TYPE_CHECKING:

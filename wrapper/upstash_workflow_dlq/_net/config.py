@@ -20,9 +20,6 @@ REGIONAL_BASE_URLS = {
 }
 HIDDEN = "[token]"
 
-# Sockets take no more than about that.
-MAX_SECONDS = 10**9
-
 
 class Credentials:
     """The token, and where it is sent. The repr does not show it."""
@@ -119,38 +116,6 @@ def tls_context(base_url: str) -> ssl.SSLContext:
 def _ca_context() -> ssl.SSLContext:
     # Shared by all clients: loading the CA bundle takes about 35 ms.
     return httpx.create_ssl_context()
-
-
-class Limits(NamedTuple):
-    """What one request may take: `timeout` for each step, `deadline` in seconds for all of its tries, bytes decoded."""
-
-    timeout: httpx.Timeout
-    deadline: float | None
-    max_response_size: int | None
-
-    @classmethod
-    def checked(
-        cls, timeout: float | httpx.Timeout | None, deadline: float | None, max_response_size: int | None
-    ) -> Limits:
-        if deadline is not None and not _is_number(deadline, MAX_SECONDS):
-            raise ConfigurationError("deadline must be positive seconds, or None for none")
-        if max_response_size is not None and not (
-            isinstance(max_response_size, int) and _is_number(max_response_size, 2**63)
-        ):
-            raise ConfigurationError("max_response_size must be a positive number of bytes, or None for no limit")
-        return cls(_checked_timeout(timeout), deadline, max_response_size)
-
-
-def _checked_timeout(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
-    if timeout is None or isinstance(timeout, httpx.Timeout):
-        return httpx.Timeout(timeout)
-    if not _is_number(timeout, MAX_SECONDS):
-        raise ConfigurationError("timeout must be positive seconds, an httpx.Timeout, or None to wait for ever")
-    return httpx.Timeout(timeout)
-
-
-def _is_number(value: object, below: float) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < below
 
 
 def _read(environ: Mapping[str, str], names: list[str]) -> str | None:

@@ -18,7 +18,8 @@ from .._version import __version__
 from ..errors import ConfigurationError, TransportError
 from .auth import AsyncTokenTransport, TokenTransport
 from .clock import SystemClock
-from .config import Config, Limits, environment_proxy, tls_context
+from .config import Config, environment_proxy, tls_context
+from .limits import Limits
 from .network import AsyncNetworkTransport, NetworkTransport
 from .sending import AsyncSender, Sender
 from .stopping import Stop
