@@ -63,6 +63,23 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     assert set(upstash_workflow_dlq.__all__) <= set(dir(upstash_workflow_dlq))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ([], 0, "emulator --help"),
+        (["--help"], 0, "DLQClient"),
+        (["--version"], 0, "upstash-workflow-dlq "),
+        (["list"], 2, ""),
+    ],
+)
+def test_the_package_can_be_executed_and_says_what_can_be_run(arguments: list[str], status: int, said: str) -> None:
+    command = [sys.executable, "-m", "upstash_workflow_dlq", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == status
+    assert said in done.stdout
+    assert "Traceback" not in done.stderr
+
+
 def test_every_error_is_exported_and_stands_in_the_drawn_tree() -> None:
     kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
     assert kinds == set(errors.__all__)

@@ -13,7 +13,7 @@ MAX_SECONDS = 10**9
 
 
 class Limits(NamedTuple):
-    """`timeout`: for each step. `deadline`: seconds for a request with all of its tries. Bytes are counted decompressed."""
+    """`timeout`: for each step. `deadline`: seconds for a request with all of its tries. Bytes: decompressed."""
 
     timeout: httpx.Timeout
     deadline: float | None
