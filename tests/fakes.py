@@ -3,13 +3,42 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator
 from itertools import chain, repeat
 from typing import Any
 
 import httpx
 
+# For clients that speak plain HTTP: to load the CA certificates takes each of them longer than the rest of its test.
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
 Answer = httpx.Response | Exception | dict[str, Any] | int
+
+
+class Sent(str):
+    """A request as `METHOD target`, the target as on the wire.
+
+    Equal to another where method, path and query parameters are. The order of parameters comes from the spec and means
+    nothing on the wire, so it does not count; the order of the values of one parameter does.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return _parts(self) == _parts(other) if isinstance(other, str) else NotImplemented
+
+    def __ne__(self, other: object) -> bool:  # str has one of its own
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash(_parts(self))
+
+
+def _parts(sent: str) -> tuple[str, ...]:
+    path, *query = sent.split("?", 1)
+    pairs = [pair for text in query for pair in text.split("&")]
+    return path, *sorted(pairs, key=lambda pair: pair.partition("=")[0])
 
 
 class Wire(httpx.MockTransport):
@@ -38,9 +67,8 @@ class Wire(httpx.MockTransport):
         return httpx.Response(answer.status_code, headers=answer.headers, content=answer.read())
 
     @property
-    def sent(self) -> list[str]:
-        """Each request as `METHOD target`, the target exactly as on the wire."""
-        return [f"{request.method} {request.url.raw_path.decode()}" for request in self.requests]
+    def sent(self) -> list[Sent]:
+        return [Sent(f"{request.method} {request.url.raw_path.decode()}") for request in self.requests]
 
 
 class BrokenBody(httpx.SyncByteStream, httpx.AsyncByteStream):
