@@ -10,7 +10,9 @@ import os
 from typing import Any
 
 import httpx
+import pytest
 from conformance import validate
+from fakes import NO_CERTIFICATES
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -23,6 +25,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from upstash_workflow_dlq.emulator import Emulator
+
+pytestmark = pytest.mark.untraced
 
 LABELS = ["billing", "email", "search"]
 STATES = ["CALLBACK_INPROGRESS", "CALLBACK_SUCCESS", "CALLBACK_FAIL", "CALLBACK_CANCELED"]
@@ -54,7 +58,8 @@ class Walk(RuleBasedStateMachine):
         self.moment = 0
         self.emulator = Emulator().start()
         headers = {"Authorization": f"Bearer {self.emulator.token}"}
-        self.http = httpx.Client(base_url=self.emulator.url + "/v2/workflows", headers=headers, trust_env=False)
+        base_url = self.emulator.url + "/v2/workflows"
+        self.http = httpx.Client(base_url=base_url, headers=headers, trust_env=False, verify=NO_CERTIFICATES)
 
     def teardown(self) -> None:
         self.http.close()

@@ -1,4 +1,4 @@
-"""The public face: names, signatures in both colours, and the generated client underneath."""
+"""The public face: names, signatures, sync and async, and the generated client underneath."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def parameters(method: Any) -> list[tuple[str, Any, Any, Any]]:
     ("sync", "asynchronous"),
     [(DLQClient, AsyncDLQClient), (FailedRuns, AsyncFailedRuns), (ScannedRuns, AsyncScannedRuns)],
 )
-def test_both_colours_have_the_same_methods_with_the_same_parameters(sync: type, asynchronous: type) -> None:
+def test_both_clients_have_the_same_methods_with_the_same_parameters(sync: type, asynchronous: type) -> None:
     ours, theirs = public_methods(sync), public_methods(asynchronous)
     assert ours.keys() == theirs.keys()
     for name, method in ours.items():
