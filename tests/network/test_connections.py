@@ -175,15 +175,16 @@ def test_a_client_serves_one_event_loop_after_the_other() -> None:
 
 async def leave_many_scans(token: str, url: str) -> None:
     async with AsyncDLQClient(token, base_url=url, timeout=httpx.Timeout(30, pool=5)) as client:
-        for _ in range(40):
+        for _ in range(20):
             async for _ in client.scan():
                 break
-        assert len({run.dlq_id async for run in client.scan()}) == 2000
+        assert len({run.dlq_id async for run in client.scan()}) == 1000
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_scans_that_are_left_cost_no_connection(backend: str) -> None:
-    with Emulator(failed_runs(2000)) as emulator:
+    with Emulator(failed_runs(1000)) as emulator:
         emulator.settings.latency = 0.002
         anyio.run(leave_many_scans, emulator.token, emulator.url, backend=backend)
 
@@ -193,15 +194,13 @@ def pool_of(client: AsyncDLQClient) -> Any:
     return getattr(transport, "_inner", transport)._pool
 
 
-@pytest.mark.parametrize("way", ["wait_for", "timeout", "scope", "cancel twice"])
+@pytest.mark.untraced
+@pytest.mark.parametrize("way", ["wait_for", "scope", "cancel twice"])
 def test_cancelled_calls_cost_no_connection(way: str) -> None:
     async def call(client: AsyncDLQClient, number: int) -> None:
-        seconds = 0.005 + number % 200 / 2000
+        seconds = 0.005 + number / 1200
         if way == "wait_for":
             await asyncio.wait_for(client.get(str(number)), seconds)
-        elif way == "timeout":
-            async with asyncio.timeout(seconds):
-                await client.get(str(number))
         elif way == "scope":
             with anyio.fail_after(seconds):
                 await client.get(str(number))
@@ -216,9 +215,7 @@ def test_cancelled_calls_cost_no_connection(way: str) -> None:
     async def main(url: str) -> None:
         # The server takes 10 ms for an answer. Calls are cancelled before, while it comes, and while they connect.
         async with AsyncDLQClient(TOKEN, base_url=url, timeout=httpx.Timeout(30, pool=5), retry=None) as client:
-            for start in range(0, 400, 200):
-                calls = [call(client, number) for number in range(start, start + 200)]
-                await asyncio.gather(*calls, return_exceptions=True)
+            await asyncio.gather(*[call(client, number) for number in range(120)], return_exceptions=True)
             await asyncio.sleep(0.2)
             assert [in_use for in_use in pool_of(client).connections if not in_use.is_idle()] == []
 
