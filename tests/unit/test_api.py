@@ -45,7 +45,7 @@ assert "httpx" not in sys.modules, "naming an error takes no HTTP client"
 import httpx
 wire = httpx.MockTransport(lambda request: httpx.Response(200, content=b'{"messages": [{"dlqId": "1"}]}'))
 with upstash_workflow_dlq.DLQClient("t0ken", transport=wire) as dlq:
-    assert [run.dlq_id for run in dlq.list(label="a", from_date=1)] == ["1"]
+    assert [run.dlq_id for run in dlq.list(label="a", from_date=1790000000000)] == ["1"]
 unused = {"asyncio", "anyio", "attr", "concurrent.futures", "dateutil", "httpx_retries", "upstash_workflow_rest"}
 print(*sorted(unused & sys.modules.keys()))
 """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from operator import index
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -13,10 +15,11 @@ MAX_ID_LENGTH = 1000
 def whole_number(name: str, value: object, *, least: int | None = None, most: int | None = None) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} takes an int, not {type(value).__name__}")
+    value = index(value)  # a plain int: a subclass may compare as it likes
     if (least is not None and value < least) or (most is not None and value > most):
         expected = f"at least {least}" if most is None else f"{least} to {most}"
-        raise ValueError(f"{name} is {value}; it must be {expected}")
-    return int(value)
+        raise ValueError(f"{name} is {shown_number(value)}; it must be {expected}")
+    return value
 
 
 def flag(name: str, value: object) -> bool:
@@ -63,8 +66,10 @@ def cursor(value: object) -> str | None:
     if value is None:
         return None
     plain = text("cursor", value)
-    if not plain.strip() or not is_unicode(plain):
+    if shows_nothing(plain) or not is_unicode(plain):
         raise ValueError("cursor is empty or not valid Unicode: leave it out to start at the beginning")
+    if has_control_characters(plain):
+        raise ValueError("cursor has control characters: pass one that came with a page or a BulkError")
     return plain
 
 
@@ -76,6 +81,26 @@ def header_value(name: str, value: object) -> str:
     if not (plain.isascii() and plain.isprintable()):
         raise ValueError(f"{name} {plain!r} cannot be sent in a header: use printable ASCII only")
     return plain.strip()
+
+
+def shown_number(number: int) -> str:
+    """For messages. Python refuses to write out a number of more than 4300 digits."""
+    return str(number) if abs(number) < 10**30 else f"of {number.bit_length()} bits"
+
+
+def shows_nothing(value: str) -> bool:
+    """Whether it has only spaces and formatting characters, such as joiners and marks of direction."""
+    if not value.strip():
+        return True
+    if value.isprintable():  # the usual case: no category need be looked up
+        return False
+    from unicodedata import category
+
+    return all(character.isspace() or category(character) == "Cf" for character in value)
+
+
+# Not formatting characters: they are part of names, such as joiners in emoji and in Persian.
+has_control_characters = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]").search
 
 
 def is_unicode(value: str) -> bool:

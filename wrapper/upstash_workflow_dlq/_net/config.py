@@ -132,7 +132,7 @@ def _read(environ: Mapping[str, str], names: list[str]) -> str | None:
 
 
 def _region_key(region: object, source: str) -> str:
-    key = region.strip().upper().replace("-", "_") if isinstance(region, str) else ""
+    key = str.__str__(region).strip().upper().replace("-", "_") if isinstance(region, str) else ""
     if key not in REGIONAL_BASE_URLS:
         known = " or ".join(f'"{name.lower().replace("_", "-")}"' for name in REGIONAL_BASE_URLS)
         raise ConfigurationError(f"{source} must be {known}")
@@ -142,7 +142,7 @@ def _region_key(region: object, source: str) -> str:
 def _checked_token(token: str) -> str:
     if not isinstance(token, str):
         raise ConfigurationError(f"token must be a string, not {type(token).__name__}")
-    token = token.strip()
+    token = str.__str__(token).strip()  # plain, also if it is of a subclass
     # Anything else would end in an httpx or h11 error that quotes the header, and so the token.
     if not re.fullmatch(r"[\x21-\x7e]+", token):
         raise ConfigurationError("token is empty or has characters that no token has: spaces, line breaks, non-ASCII")
@@ -152,12 +152,13 @@ def _checked_token(token: str) -> str:
 def _checked_url(base_url: object, allow_insecure: bool) -> str:
     # No message quotes the value: it may be a token that was mistaken for it, or contain one.
     shape = "base_url must be http(s)://host[:port][/path]"
+    given = str.__str__(base_url) if isinstance(base_url, str) else str(base_url)
     try:
-        url = httpx.URL(str(base_url)) if isinstance(base_url, str | httpx.URL) else None
+        url = httpx.URL(given) if isinstance(base_url, str | httpx.URL) else None
         host = "" if url is None else url.host.encode("idna").decode()
     except (httpx.InvalidURL, UnicodeError):
         raise ConfigurationError(f"{shape}; what was given is not a URL") from None
-    if url is None or url.scheme not in {"http", "https"} or not host or "?" in str(base_url) or "#" in str(base_url):
+    if url is None or url.scheme not in {"http", "https"} or not host or "?" in given or "#" in given:
         raise ConfigurationError(shape)
     if url.userinfo:
         raise ConfigurationError(f"{shape}, without a user name or password: they would show in logs")
