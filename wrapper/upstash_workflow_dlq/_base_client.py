@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from types import EllipsisType
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar
@@ -12,6 +11,7 @@ import httpx
 from ._net.clock import SystemClock
 from ._net.config import HIDDEN, Config, checked_timeout
 from ._net.connection import HEADERS, AsyncConnection, Connection
+from ._net.regions import Place
 from ._net.sending import ResponseHook
 
 if TYPE_CHECKING:
@@ -43,9 +43,11 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         Raises `ConfigurationError` if that gives no token, or a base URL that would expose it.
 
         Args:
-            token: QStash token; else `{REGION}_QSTASH_TOKEN`, `QSTASH_TOKEN`.
-            base_url: else `{REGION}_QSTASH_URL` or the region's own URL, `QSTASH_URL`, the vendor's default.
-            region: "us-east-1" or "eu-central-1", since each has its own queue; else `QSTASH_REGION`.
+            token: QStash token. URL and token from the environment are a pair: `{REGION}_QSTASH_URL` and
+                `{REGION}_QSTASH_TOKEN` if both are set, else `QSTASH_URL` (or the vendor's default) and `QSTASH_TOKEN`.
+            base_url: see `token`.
+            region: "us-east-1" or "eu-central-1", since each has its own queue; else `QSTASH_REGION`. If passed here,
+                the region's URL is known, and `{REGION}_QSTASH_TOKEN` is enough.
             auth: "query" sends the token as `qstash_token` instead of in the header.
             timeout: seconds for each of connecting, sending and receiving; None waits for ever.
             retry: rules of httpx-retries instead of the default ones; None switches retries off. `total_timeout` counts
@@ -53,9 +55,9 @@ class BaseClient(Generic[ConnectionT, TransportT]):
             transport: any httpx transport, for proxies, recorders and tests.
             allow_insecure: accept plain http to other machines, although it sends the token in clear.
         """
-        self._config = Config.resolve(
-            os.environ, token=token, base_url=base_url, region=region, auth=auth, allow_insecure=allow_insecure
-        )
+        place = Place(token, base_url, region, auth)
+        del token, base_url, region, auth  # tracebacks may show variables, and each of these may be the token
+        self._config = Config.resolve(place, allow_insecure=allow_insecure)
         self._timeout = checked_timeout(timeout)
         self._connection: ConnectionT = self._connect(retry, transport)
 

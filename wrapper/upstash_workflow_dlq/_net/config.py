@@ -5,20 +5,19 @@ from __future__ import annotations
 import functools
 import re
 import ssl
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 from urllib.parse import quote
 
 import httpx
 
 from ..errors import ConfigurationError
+from .regions import Place
 
-DEFAULT_BASE_URL = "https://qstash.upstash.io"
-REGIONAL_BASE_URLS = {
-    "US_EAST_1": "https://qstash-us-east-1.upstash.io",
-    "EU_CENTRAL_1": "https://qstash-eu-central-1.upstash.io",
-}
 HIDDEN = "[token]"
+
+# With the longest filters, ids and cursor there still is room in what httpx takes for a URL: 65,536 characters.
+MAX_BASE_URL_LENGTH = 2000
+MAX_TOKEN_LENGTH = 4000
 
 
 class Credentials:
@@ -46,39 +45,16 @@ class Config(NamedTuple):
     credentials: Credentials
 
     @classmethod
-    def resolve(
-        cls,
-        environ: Mapping[str, str],
-        *,
-        token: str | None,
-        base_url: str | None,
-        region: str | None,
-        auth: Literal["header", "query"],
-        allow_insecure: bool,
-    ) -> Config:
-        if auth not in ("header", "query"):
+    def resolve(cls, place: Place, *, allow_insecure: bool) -> Config:
+        if place.auth not in ("header", "query"):
             raise ConfigurationError('auth must be "header" or "query"')
-        token_names = ["QSTASH_TOKEN"]
-        url_names = ["QSTASH_URL"]
-        fallback_url = DEFAULT_BASE_URL
-        from_environment = _read(environ, ["QSTASH_REGION"]) if token is None or base_url is None else None
-        if region is not None or from_environment is not None:
-            key = (
-                _region_key(region, "region") if region is not None else _region_key(from_environment, "QSTASH_REGION")
-            )
-            token_names.insert(0, f"{key}_QSTASH_TOKEN")
-            # QSTASH_URL may belong to another region: it must not override a region passed as an argument.
-            url_names = [f"{key}_QSTASH_URL"] if region is not None else [f"{key}_QSTASH_URL", "QSTASH_URL"]
-            fallback_url = REGIONAL_BASE_URLS[key]
-        if token is None:
-            token = _read(environ, token_names)
-            if token is None:
-                raise ConfigurationError(
-                    f"no token: pass DLQClient(token=...) or set {' or '.join(token_names)} in the environment"
-                )
-        if base_url is None:
-            base_url = _read(environ, url_names) or fallback_url
-        return cls(_checked_url(base_url, allow_insecure), Credentials(_checked_token(token), auth))
+        place.complete()
+        complaint = _complaint_about_token(place) or _complaint_about_url(place, allow_insecure)
+        if complaint is not None:
+            raise ConfigurationError(complaint)
+        token = str.__str__(cast(str, place.token)).strip()
+        base_url = str(httpx.URL(_text(cast(str | httpx.URL, place.base_url)))).rstrip("/")
+        return cls(base_url, Credentials(token, place.auth))
 
 
 def environment_proxy(base_url: str) -> str | None:
@@ -127,43 +103,37 @@ def checked_timeout(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
     return httpx.Timeout(timeout)
 
 
-def _read(environ: Mapping[str, str], names: list[str]) -> str | None:
-    return next((value for name in names if (value := environ.get(name, "").strip())), None)
-
-
-def _region_key(region: object, source: str) -> str:
-    key = str.__str__(region).strip().upper().replace("-", "_") if isinstance(region, str) else ""
-    if key not in REGIONAL_BASE_URLS:
-        known = " or ".join(f'"{name.lower().replace("_", "-")}"' for name in REGIONAL_BASE_URLS)
-        raise ConfigurationError(f"{source} must be {known}")
-    return key
-
-
-def _checked_token(token: str) -> str:
-    if not isinstance(token, str):
-        raise ConfigurationError(f"token must be a string, not {type(token).__name__}")
-    token = str.__str__(token).strip()  # plain, also if it is of a subclass
+def _complaint_about_token(place: Place) -> str | None:
+    if not isinstance(place.token, str):
+        return f"token must be a string, not {type(place.token).__name__}"
     # Anything else would end in an httpx or h11 error that quotes the header, and so the token.
-    if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise ConfigurationError("token is empty or has characters that no token has: spaces, line breaks, non-ASCII")
-    return token
+    if not re.fullmatch(r"[\x21-\x7e]+", str.__str__(place.token).strip()):
+        return "token is empty or has characters that no token has: spaces, line breaks, non-ASCII"
+    if len(str.__str__(place.token)) > MAX_TOKEN_LENGTH:
+        return f"token is longer than {MAX_TOKEN_LENGTH} characters, as no token is"
+    return None
 
 
-def _checked_url(base_url: object, allow_insecure: bool) -> str:
+def _complaint_about_url(place: Place, allow_insecure: bool) -> str | None:
     # No message quotes the value: it may be a token that was mistaken for it, or contain one.
     shape = "base_url must be http(s)://host[:port][/path]"
-    given = str.__str__(base_url) if isinstance(base_url, str) else str(base_url)
+    if not isinstance(place.base_url, str | httpx.URL):
+        return shape
     try:
-        url = httpx.URL(given) if isinstance(base_url, str | httpx.URL) else None
-        host = "" if url is None else url.host.encode("idna").decode()
+        url = httpx.URL(_text(place.base_url))
+        host = url.host.encode("idna").decode()
     except (httpx.InvalidURL, UnicodeError):
-        raise ConfigurationError(f"{shape}; what was given is not a URL") from None
-    if url is None or url.scheme not in {"http", "https"} or not host or "?" in given or "#" in given:
-        raise ConfigurationError(shape)
+        return f"{shape}; what was given is not a URL"
+    if url.scheme not in {"http", "https"} or not host or re.search("[?#]", _text(place.base_url)):
+        return shape
+    if len(str(url)) > MAX_BASE_URL_LENGTH:
+        return f"{shape}, in at most {MAX_BASE_URL_LENGTH} characters"
     if url.userinfo:
-        raise ConfigurationError(f"{shape}, without a user name or password: they would show in logs")
+        return f"{shape}, without a user name or password: they would show in logs"
     if url.scheme == "http" and not allow_insecure and not is_loopback(url.host):
-        raise ConfigurationError(
-            f"http to {host} would send the token in clear: use https, or pass allow_insecure=True to accept that"
-        )
-    return str(url).rstrip("/")
+        return f"http to {host} would send the token in clear: use https, or pass allow_insecure=True to accept that"
+    return None
+
+
+def _text(url: str | httpx.URL) -> str:
+    return str.__str__(url) if isinstance(url, str) else str(url)
