@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-import ssl
 from typing import Literal, NamedTuple, cast
 from urllib.parse import quote
 
@@ -57,41 +56,21 @@ class Config(NamedTuple):
         return cls(base_url, Credentials(token, place.auth))
 
 
-def environment_proxy(base_url: str) -> str | None:
-    """The proxy for this URL from HTTPS_PROXY, ALL_PROXY and so on. httpx reads them for its own transports only.
-
-    Loopback is never reached through a proxy: that would send the token off this machine in clear.
-    """
-    from urllib.request import getproxies, proxy_bypass
-
-    url = httpx.URL(base_url)
-    proxies = getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    if not proxy or is_loopback(url.host) or proxy_bypass(url.host):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
-
-
 def is_loopback(host: str) -> bool:
     from ipaddress import ip_address  # https to a named host, the usual case, does not need it
 
     if host.lower().rstrip(".") == "localhost":
         return True
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
         return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
-def tls_context(base_url: str) -> ssl.SSLContext:
-    # Plain http has nothing to verify: this context trusts nobody, and needs no CA bundle.
-    return _ca_context() if httpx.URL(base_url).scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-@functools.cache
-def _ca_context() -> ssl.SSLContext:
-    # Shared by all clients: loading the CA bundle takes about 35 ms.
-    return httpx.create_ssl_context()
+def has_valid_port(url: httpx.URL) -> bool:
+    """Beyond 65535 some socket functions fail, and others take the rest of a division."""
+    return url.port is None or 0 < url.port < 2**16
 
 
 def checked_timeout(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
@@ -128,6 +107,8 @@ def _complaint_about_url(place: Place, allow_insecure: bool) -> str | None:
         return shape
     if len(str(url)) > MAX_BASE_URL_LENGTH:
         return f"{shape}, in at most {MAX_BASE_URL_LENGTH} characters"
+    if not has_valid_port(url):
+        return f"{shape}, the port being 1 to 65535"
     if url.userinfo:
         return f"{shape}, without a user name or password: they would show in logs"
     if url.scheme == "http" and not allow_insecure and not is_loopback(url.host):

@@ -17,8 +17,10 @@ from .._version import __version__
 from ..errors import ConfigurationError, TransportError
 from .auth import AsyncTokenTransport, TokenTransport
 from .clock import SystemClock
-from .config import Config, environment_proxy, tls_context
+from .config import Config
+from .proxies import environment_proxy
 from .sending import AsyncSender, Sender
+from .tls import tls_context
 
 if TYPE_CHECKING:
     from httpx_retries import Retry
@@ -195,12 +197,7 @@ class AsyncConnection(_Connection[AsyncSender]):
 
 def _network_transport(kind: Callable[..., TransportT], config: Config) -> TransportT:
     url = config.base_url
-    try:
-        return kind(verify=tls_context(url), proxy=environment_proxy(url), limits=LIMITS)
-    except (httpx.InvalidURL, ValueError):
-        raise ConfigurationError(
-            "the proxy in the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) is not a valid URL"
-        ) from None
+    return kind(verify=tls_context(url), proxy=environment_proxy(url), limits=LIMITS)
 
 
 def _check_transport(transport: object, kind: type[httpx.BaseTransport] | type[httpx.AsyncBaseTransport]) -> None:
