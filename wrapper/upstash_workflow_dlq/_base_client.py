@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import EllipsisType
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, NoReturn, TypeVar
 
 import httpx
 
 from ._net.clock import SystemClock
-from ._net.config import HIDDEN, Config, checked_timeout
-from ._net.connection import HEADERS, AsyncConnection, Connection
+from ._net.config import Config, checked_timeout
+from ._net.connection import AsyncConnection, Connection
 from ._net.regions import Place
 from ._net.sending import ResponseHook
+from ._redaction import redacted
 
 if TYPE_CHECKING:
     from httpx_retries import Retry
@@ -65,7 +66,11 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._config.base_url!r})"
+        config: Config | None = vars(self).get("_config")  # not there yet while __init__ raises
+        return f"{type(self).__name__}({'' if config is None else f'base_url={config.base_url!r}'})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client cannot be pickled or copied, since it holds a token: make one in each process")
 
     @cached_property
     def low_level(self) -> AuthenticatedClient:
@@ -73,18 +78,11 @@ class BaseClient(Generic[ConnectionT, TransportT]):
 
         It shares this client's connections and retries, and closing it closes both. It does not hold the token, which
         is added on the way out. A status that the spec does not name raises
-        `upstash_workflow_rest.errors.UnexpectedStatus`.
+        `upstash_workflow_rest.errors.UnexpectedStatus`, one that no standard names also from calls of its httpx client.
         """
-        from upstash_workflow_rest import AuthenticatedClient
+        from ._net.low_level import low_level_client
 
-        return AuthenticatedClient(
-            self._config.base_url,
-            HIDDEN,
-            headers=dict(HEADERS),
-            timeout=self._timeout,
-            httpx_args={"transport": self._connection.sender},
-            raise_on_unexpected_status=True,
-        )
+        return low_level_client(self._config, self._timeout, self._connection.sender)
 
     @property
     def response_hooks(self) -> list[ResponseHook]:
@@ -98,4 +96,4 @@ class BaseClient(Generic[ConnectionT, TransportT]):
 
     def redact(self, text: str) -> str:
         """The text without this client's token, for logs that may quote what the service answered."""
-        return self._config.credentials.redact(text)
+        return redacted(text)

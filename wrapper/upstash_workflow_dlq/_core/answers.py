@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 
 from .. import errors
+from .._redaction import redacted
 from . import checks
 
 T = TypeVar("T")
@@ -48,6 +49,9 @@ class Answer(NamedTuple):
     received_at: float
     """Unix seconds on our clock."""
 
+    def __repr__(self) -> str:  # for tracebacks that show variables
+        return f"<Answer {self.status_code} to {self.method} {redacted(self.url)}>"
+
 
 # An operation: yields calls, is sent the answer to each, and returns its result. Where no answer came, an error is
 # thrown into it instead.
@@ -85,17 +89,25 @@ def raise_unless_success(answer: Answer) -> None:
     raise error
 
 
+def name_of(answer: Answer) -> str:
+    """What messages call it."""
+    return f"the answer to {answer.method} {errors.clipped(answer.url, MAX_MESSAGE)}"
+
+
 class Payload(NamedTuple):
     """The JSON object of a successful answer, and how messages name that answer."""
 
     members: dict[str, Any]
     where: str
 
+    def __repr__(self) -> str:
+        return f"<Payload of {redacted(self.where)}>"
+
     @classmethod
     def of(cls, answer: Answer) -> Payload:
         from .json import decode_json
 
-        where = f"the answer to {answer.method} {errors.clipped(answer.url, MAX_MESSAGE)}"
+        where = name_of(answer)
         try:
             value = decode_json(answer.content)
         except ValueError as error:

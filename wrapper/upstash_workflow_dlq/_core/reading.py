@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from .._redaction import redacted
 from ..errors import PaginationError
 from . import checks
-from .answers import REPEATABLE, Answer, Call, Flow, Payload, RetryPolicy, raise_unless_success
+from .answers import (
+    REPEATABLE,
+    Answer,
+    Call,
+    Flow,
+    Payload,
+    RetryPolicy,
+    raise_unless_success,
+)
 from .filters import FILTERS, Filters, RunFilters
 from .run import FailedRun, has_status, id_of
 
@@ -40,6 +49,9 @@ class Page:
 
     runs: tuple[FailedRun, ...]
     cursor: str | None
+
+    def __repr__(self) -> str:
+        return redacted(f"Page(runs={self.runs!r}, cursor={self.cursor!r})")
 
 
 class Listing(NamedTuple):

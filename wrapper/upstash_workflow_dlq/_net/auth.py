@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import cast
 
 import httpx
 
+from .._redaction import HIDDEN
 from ..errors import ClientClosedError
 from .config import Config
+from .redacting import NoTokenInErrors
 
 
 class _TokenTransport:
@@ -31,21 +31,13 @@ class _TokenTransport:
         headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"authorization"]
         # Only low-level calls can leave the service, by a redirect or an absolute URL, and then without the token.
         if _origin(url) == self._origin:
+            if b"qstash_token" in url.query and url.params["qstash_token"] == HIDDEN:
+                url = url.copy_remove_param("qstash_token")  # quoted in a redirect
             if self._credentials.auth == "query":
                 url = url.copy_merge_params({"qstash_token": self._credentials.token})
             else:
                 headers.append((b"Authorization", b"Bearer " + self._credentials.token.encode()))
         return httpx.Request(request.method, url, headers=headers, stream=request.stream, extensions=request.extensions)
-
-    @contextmanager
-    def _redacting(self) -> Iterator[None]:
-        """A transport may quote the URL that it was given, with the token in it."""
-        try:
-            yield
-        except Exception as error:
-            redact = self._credentials.redact
-            error.args = tuple(redact(argument) if isinstance(argument, str) else argument for argument in error.args)
-            raise
 
 
 class TokenTransport(_TokenTransport, httpx.BaseTransport):
@@ -54,7 +46,7 @@ class TokenTransport(_TokenTransport, httpx.BaseTransport):
         self._inner = inner
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        with self._redacting():
+        with NoTokenInErrors(request):
             response = self._inner.handle_request(self._outgoing(request))
             if response.is_closed:  # read by an inner transport, such as a recorder
                 return response
@@ -75,7 +67,7 @@ class AsyncTokenTransport(_TokenTransport, httpx.AsyncBaseTransport):
         self._inner = inner
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        with self._redacting():
+        with NoTokenInErrors(request):
             response = await self._inner.handle_async_request(self._outgoing(request))
             if response.is_closed:
                 return response

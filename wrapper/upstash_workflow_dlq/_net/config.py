@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from typing import Literal, NamedTuple, cast
-from urllib.parse import quote
+from typing import Literal, NamedTuple, NoReturn, cast
 
 import httpx
 
+from .._redaction import remember
 from ..errors import ConfigurationError
 from .regions import Place
-
-HIDDEN = "[token]"
 
 # With the longest filters, ids and cursor there still is room in what httpx takes for a URL: 65,536 characters.
 MAX_BASE_URL_LENGTH = 2000
@@ -20,23 +17,20 @@ MAX_TOKEN_LENGTH = 4000
 
 
 class Credentials:
-    """The token, and where it is sent. The repr does not show it."""
+    """The token, and how it is sent. Neither its repr nor a pickle shows it."""
 
     __slots__ = ("auth", "token")
 
     def __init__(self, token: str, auth: Literal["header", "query"]) -> None:
         self.token = token
         self.auth = auth
+        remember(token)
 
     def __repr__(self) -> str:
         return f"Credentials(auth={self.auth!r})"
 
-    def redact(self, text: str) -> str:
-        """The text without the token, also if it is encoded for a URL or for JSON."""
-        if len(self.token) < 8:  # no real token, and likely to be part of other words
-            return text
-        spellings = {self.token, quote(self.token), quote(self.token, safe=""), self.token.replace("/", "\\/")}
-        return functools.reduce(lambda shown, spelling: shown.replace(spelling, HIDDEN), spellings, text)
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client cannot be pickled or copied, since it holds a token: make one in each process")
 
 
 class Config(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import EllipsisType
@@ -13,12 +14,14 @@ import httpx
 
 from .._core.answers import Answer, Call, Flow
 from .._core.retries import Sent, logger
+from .._redaction import redacted
 from .._version import __version__
-from ..errors import ConfigurationError, TransportError
+from ..errors import ConfigurationError, DLQError, TransportError
 from .auth import AsyncTokenTransport, TokenTransport
 from .clock import SystemClock
 from .config import Config
 from .proxies import environment_proxy
+from .redacting import forget_our_variables, redact_logs
 from .sending import AsyncSender, Sender
 from .tls import tls_context
 
@@ -33,6 +36,8 @@ HEADERS = {
 
 # As in httpx, but all are kept alive: it would close those beyond 20 after each request.
 LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+
+redact_logs()
 
 T = TypeVar("T")
 SenderT = TypeVar("SenderT", Sender, AsyncSender)
@@ -57,7 +62,6 @@ class _Connection(Generic[SenderT]):
     def __init__(self, config: Config, timeout: httpx.Timeout, sender: SenderT) -> None:
         self.sender: SenderT = sender
         self._base_url = httpx.URL(config.base_url)
-        self._redact = config.credentials.redact
         self._timeout = timeout
 
     @property
@@ -78,23 +82,18 @@ class _Connection(Generic[SenderT]):
 
     def _answer(self, request: httpx.Request, sent: Sent) -> Answer:
         response = sent.response
-        headers, content = response.headers, response.content
-        if not response.is_success:
-            # A server that quotes the token back must not put it into an exception.
-            headers = httpx.Headers(
-                [(name, self._redact(value)) for name, value in headers.multi_items()], headers.encoding
-            )
-            content = self._redact(content.decode("latin-1")).encode("latin-1")
         answer = Answer(
             status_code=response.status_code,
-            headers=headers,
-            content=content,
+            headers=response.headers,
+            content=response.content,
             method=request.method,
             url=str(request.url),
             maybe_done_before=sent.maybe_done_before,
             received_at=self.clock.time(),
         )
-        logger.debug("%s %s: HTTP %d, %d bytes", answer.method, answer.url, answer.status_code, len(answer.content))
+        if logger.isEnabledFor(logging.DEBUG):
+            size = len(answer.content)
+            logger.debug("%s %s: HTTP %d, %d bytes", answer.method, redacted(answer.url), answer.status_code, size)
         return answer
 
     @contextmanager
@@ -138,6 +137,9 @@ class Connection(_Connection[Sender]):
         except StopIteration as ended:
             result: T = ended.value
             return result
+        except DLQError as error:
+            forget_our_variables(error)
+            raise
         finally:
             flow.close()
 
@@ -181,6 +183,9 @@ class AsyncConnection(_Connection[AsyncSender]):
         except StopIteration as ended:
             result: T = ended.value
             return result
+        except DLQError as error:
+            forget_our_variables(error)
+            raise
         finally:
             flow.close()
 
