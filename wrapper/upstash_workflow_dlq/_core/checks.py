@@ -11,6 +11,9 @@ T = TypeVar("T")
 
 MAX_ID_LENGTH = 1000
 
+# In bytes, each of which takes up to three characters of a URL.
+MAX_CURSOR_LENGTH = 10_000
+
 
 def whole_number(name: str, value: object, *, least: int | None = None, most: int | None = None) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
@@ -66,11 +69,25 @@ def cursor(value: object) -> str | None:
     if value is None:
         return None
     plain = text("cursor", value)
-    if shows_nothing(plain) or not is_unicode(plain):
-        raise ValueError("cursor is empty or not valid Unicode: leave it out to start at the beginning")
-    if has_control_characters(plain):
-        raise ValueError("cursor has control characters: pass one that came with a page or a BulkError")
+    if not plain:
+        raise ValueError("cursor is empty: leave it out to start at the beginning")
+    if (complaint := cursor_complaint(plain)) is not None:
+        raise ValueError(f"cursor {complaint}: pass one that came with a page or a BulkError")
     return plain
+
+
+def cursor_complaint(value: str) -> str | None:
+    """Why this text cannot be sent as a cursor; None if it can."""
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        return "is not valid Unicode"
+    if size > MAX_CURSOR_LENGTH:
+        return f"has {size:,} bytes, and at most {MAX_CURSOR_LENGTH:,} fit into a URL"
+    # A service may read such a one as none, and begin again.
+    if shows_nothing(value):
+        return "is blank"
+    return "has control characters" if has_control_characters(value) else None
 
 
 def header_value(name: str, value: object) -> str:

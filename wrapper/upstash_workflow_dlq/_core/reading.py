@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from .._redaction import redacted
-from ..errors import PaginationError
+from ..errors import InvalidResponseError, PaginationError, clipped
 from . import checks
 from .answers import (
     REPEATABLE,
@@ -15,6 +15,8 @@ from .answers import (
     Flow,
     Payload,
     RetryPolicy,
+    cursor_complaint,
+    name_of,
     raise_unless_success,
 )
 from .filters import FILTERS, Filters, RunFilters
@@ -116,7 +118,9 @@ class PageWalk:
         if self._ended or self._left == 0:
             return None
         if self._is_circular:
-            raise PaginationError(f"the service sent the cursor {self._cursor!r} twice; stopped after that page")
+            raise PaginationError(
+                f"the service sent the cursor {clipped(repr(self._cursor), 200)} twice; stopped after that page"
+            )
         if self._is_reading:
             raise RuntimeError("another thread or task is reading from this iterator: give each its own")
         self._is_reading = True
@@ -174,6 +178,8 @@ def _read_runs(answer: Answer) -> tuple[list[FailedRun], str | None]:
 
     if (page := split_page(answer.content)) is not None:
         heads, contents, cursor = page
+        if cursor and (complaint := cursor_complaint(cursor)) is not None:
+            raise InvalidResponseError(f"cursor in {name_of(answer)} {complaint}")
         return list(map(FailedRun._of_json, contents, heads)), cursor or None
     payload = Payload.of(answer)
     return [FailedRun(message) for message in payload.objects("messages")], payload.cursor
