@@ -117,6 +117,41 @@ def test_a_status_may_be_documented_by_its_class_or_as_the_default() -> None:
     assert statuses({200: json_body}, 200, b"an unquoted status") == ["not_json"]
 
 
+NUMBERS = {"type": "object", "properties": {"n": {"type": "number", "maximum": 5}, "i": {"type": "integer"}}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(b'{"n": NaN}', b'{"n": Infinity}', b'{"n": -Infinity}', b'{"other": NaN}', b"NaN", b"[Infinity]"),
+        *("{}".encode("utf-16"), b"\xef\xbb\xbf{}", b'{"n": "\xff"}', b'{"n": "\xed\xa0\x80"}', b"{}{}"),
+    ],
+)
+def test_what_only_python_takes_for_json_is_not_json(body: bytes) -> None:
+    drifts = contract(NUMBERS).drifts("GET", "/thing", 200, body)
+    assert [drift.kind.value for drift in drifts] == ["not_json"]
+
+
+@pytest.mark.parametrize(
+    ("body", "drift"),
+    [
+        (b'{"n": 1e999}', ["schema_violation"]),
+        (b'{"n": -1e999}', []),
+        (b'{"i": 1e999}', []),
+        (b'{"i": %d}' % 10**400, []),
+        (b'{"i": -1%s}' % (b"0" * 5000), []),
+        (b'{"n": 1%s}' % (b"0" * 5000), ["schema_violation"]),
+        (b'{"n": -1%s}' % (b"0" * 5000), []),
+        (b'{"i": "\\ud800", "n": 1e999}', ["schema_violation", "wrong_type"]),
+        (b'{"i": 18446744073709551616}', []),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_numbers_of_any_size_are_numbers(body: bytes, drift: list[str]) -> None:
+    drifts = contract(NUMBERS).drifts("GET", "/thing", 200, body)
+    assert sorted(drift.kind.value for drift in drifts) == drift
+
+
 def test_only_json_is_held_against_a_schema() -> None:
     assert statuses({"200": {"content": {"text/plain": {"schema": {"type": "string"}}}}}, 200, b"plain") == []
 

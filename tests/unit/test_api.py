@@ -45,7 +45,7 @@ assert "httpx" not in sys.modules, "naming an error takes no HTTP client"
 import httpx
 wire = httpx.MockTransport(lambda request: httpx.Response(200, content=b'{"messages": [{"dlqId": "1"}]}'))
 with upstash_workflow_dlq.DLQClient("t0ken", transport=wire) as dlq:
-    assert [run.dlq_id for run in dlq.list(label="a", from_date=1)] == ["1"]
+    assert [run.dlq_id for run in dlq.list(label="a", from_date=1790000000000)] == ["1"]
 unused = {"asyncio", "anyio", "attr", "concurrent.futures", "dateutil", "httpx_retries", "upstash_workflow_rest"}
 print(*sorted(unused & sys.modules.keys()))
 """
@@ -161,6 +161,38 @@ def test_the_low_level_client_works_asynchronously(backend: str) -> None:
 def test_the_low_level_client_hides_no_status() -> None:
     with DLQClient("t0ken", transport=Wire(418)) as client, pytest.raises(UnexpectedStatus):
         list_failed_runs.sync(client=client.low_level)
+
+
+@pytest.mark.parametrize("status", [299, 418, 489, 520, 599, 600, 999])
+def test_so_it_does_where_no_standard_names_the_status(status: int) -> None:
+    answer = httpx.Response(status, content=b"why it is so")
+    with DLQClient("t0ken", transport=Wire(answer)) as client, pytest.raises(UnexpectedStatus) as caught:
+        list_failed_runs.sync_detailed(client=client.low_level)
+    assert (caught.value.status_code, caught.value.content) == (status, b"why it is so")
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_so_it_does_asynchronously(backend: str) -> None:
+    import anyio
+
+    async def main() -> None:
+        wire = Wire(httpx.Response(520, content=b"why it is so"), 418)
+        async with AsyncDLQClient("t0ken", transport=wire) as client:
+            for status in (520, 418):
+                with pytest.raises(UnexpectedStatus) as caught:
+                    await list_failed_runs.asyncio_detailed(client=client.low_level)
+                assert caught.value.status_code == status
+
+    anyio.run(main, backend=backend)
+
+
+def test_what_it_raises_does_not_show_the_token() -> None:
+    token = "eyJVc2VySUQi+abc/def=="
+    for status in (201, 418, 520):
+        answer = httpx.Response(status, content=f"<{token.replace('=', '&#61;')}>".encode())
+        with DLQClient(token, transport=Wire(answer)) as client, pytest.raises(UnexpectedStatus) as caught:
+            list_failed_runs.sync(client=client.low_level)
+        assert "<[token]>" in str(caught.value)
 
 
 def test_low_level_deletes_are_repeated_only_if_nothing_was_done(waits: list[float]) -> None:

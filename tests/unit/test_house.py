@@ -14,7 +14,7 @@ PACKAGE = "upstash_workflow_dlq"
 
 # From the ground up. A module imports from its own floor and from those below it; a room at the top from public names.
 FLOORS = (
-    (f"{PACKAGE}.errors", f"{PACKAGE}._version"),
+    (f"{PACKAGE}.errors", f"{PACKAGE}._redaction", f"{PACKAGE}._version"),
     (f"{PACKAGE}._core",),
     (f"{PACKAGE}._net",),
     (f"{PACKAGE}._base_client",),

@@ -25,12 +25,12 @@ OVERRIDES: dict[str, Any] = {
 FILTERS: dict[str, Any] = {
     "label": "a",
     "workflow_url": "https://my.app",
-    "workflow_created_at": 1,
+    "workflow_created_at": 1790000000000,
     "failure_function_state": "CALLBACK_FAIL",
     "caller_ip": "::1",
     "flow_control_key": "k",
-    "from_date": 1,
-    "to_date": 2,
+    "from_date": 1790000000000,
+    "to_date": 1790000000001,
 }
 
 

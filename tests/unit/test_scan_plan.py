@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
@@ -13,6 +14,7 @@ from upstash_workflow_dlq import RunFilters
 from upstash_workflow_dlq._core.answers import Answer
 from upstash_workflow_dlq._core.reading import Page
 from upstash_workflow_dlq._core.scan import Scan, ScanRequest, Window
+from upstash_workflow_dlq._core.times import to_milliseconds
 
 DAY = 86_400_000
 START = 1_790_000_000_000
@@ -54,7 +56,7 @@ def read(window: Window, service: Service) -> Page | None:
     raise AssertionError("a page takes one request")
 
 
-def scanned(service: Service, rng: random.Random, workers: int, **dates: int) -> list[dict[str, Any]]:
+def scanned(service: Service, rng: random.Random, workers: int, **dates: int | datetime) -> list[dict[str, Any]]:
     scan = planned({**dates}, workers)  # type: ignore[typeddict-item]
     under_way: list[Window] = []
     seen: list[dict[str, Any]] = []
@@ -162,6 +164,8 @@ def test_a_burst_is_shared_by_all_workers() -> None:
 
 
 def test_dates_before_1970_are_dates() -> None:
-    runs = [(moment, {"dlqId": str(moment)}) for moment in (-10, -5, 0, 5)]
-    assert len(scanned(Service(runs), random.Random(0), 2, from_date=-10, to_date=0)) == 3
-    assert len(scanned(Service(runs), random.Random(0), 2, to_date=-5)) <= 2
+    first, last = datetime(1960, 1, 1, tzinfo=UTC), datetime(1969, 1, 1, tzinfo=UTC)
+    start, end = to_milliseconds(first), to_milliseconds(last)
+    runs = [(moment, {"dlqId": str(moment)}) for moment in (start, (start + end) // 2, end, 0, 5)]
+    assert len(scanned(Service(runs), random.Random(0), 2, from_date=first, to_date=last)) == 3
+    assert len(scanned(Service(runs), random.Random(0), 2, to_date=datetime(1965, 1, 1, tzinfo=UTC))) <= 2

@@ -250,11 +250,11 @@ def test_a_filter_is_followed_to_the_end_of_its_cursor(connect: Connect, operati
     wire = Wire(*answers)
     progress: list[int] = []
     result = getattr(connect(transport=wire), operation)(
-        label=["billing", "email"], to_date=5, on_progress=progress.append
+        label=["billing", "email"], to_date=1790000000000, on_progress=progress.append
     )
     assert count(operation, result) == 10
     assert progress == [7, 7, 10]
-    rest = f"count={BATCH[operation]}&toDate=5&label=billing&label=email"
+    rest = f"count={BATCH[operation]}&toDate=1790000000000&label=billing&label=email"
     assert wire.sent == [f"{MANY[operation]}?{rest}"] + [
         f"{MANY[operation]}?cursor={cursor}&{rest}" for cursor in ("a", "b")
     ]

@@ -156,12 +156,13 @@ def test_every_filter_has_its_parameter(connect: Connect) -> None:
         failure_function_state=FailureFunctionState.CALLBACK_FAIL,
         caller_ip="88.240.188.2",
         flow_control_key="tenant é",
-        from_date=0,
-        to_date=1,
+        from_date=1752829293000,
+        to_date=1752829294000,
     )
     assert ids(runs) == []
     assert wire.sent == [
-        "GET /v2/workflows/dlq?count=100&fromDate=0&toDate=1&workflowUrl=https%3A%2F%2Fmy.app%2Fworkflow%3Fa%3Db"
+        "GET /v2/workflows/dlq?count=100&fromDate=1752829293000&toDate=1752829294000"
+        "&workflowUrl=https%3A%2F%2Fmy.app%2Fworkflow%3Fa%3Db"
         "&workflowRunId=wfr_1&workflowCreatedAt=1752829293531&label=billing&label=e-mail+%26+co"
         "&failureFunctionState=CALLBACK_FAIL&callerIp=88.240.188.2&flowControlKey=tenant+%C3%A9"
     ]
@@ -339,8 +340,8 @@ def test_count_counts_only_what_the_response_status_lets_pass(connect: Connect) 
     [
         ({"messages": {}}, "messages in the answer to GET .* should be a list of objects"),
         ({"messages": [{}, None]}, "messages in the answer to GET .* should be a list of objects"),
-        ({"messages": [], "cursor": 7}, "cursor in the answer to GET .* should be Unicode text, but is int"),
-        ({"messages": [], "cursor": "\ud800"}, "cursor in the answer to GET .* should be Unicode text, but is str"),
+        ({"messages": [], "cursor": 7}, "cursor in the answer to GET .* should be a string, but is int"),
+        ({"messages": [], "cursor": "\ud800"}, "cursor in the answer to GET .* is not valid Unicode"),
         ({"error": "try later"}, r"the answer to GET \S+ has no messages \(it has: error\)"),
     ],
 )
@@ -381,8 +382,7 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"to_date": datetime(2026, 11, 22, tzinfo=UTC).date()}, TypeError, "says not when the day begins"),
     ({"to_date": 1.5}, TypeError, "not float"),
     ({"to_date": True}, TypeError, "not bool"),
-    ({"workflow_created_at": 2**63}, ValueError, "64 bits"),
-    ({"from_date": 2, "to_date": 1}, ValueError, "from_date is after to_date"),
+    ({"from_date": 1790000000002, "to_date": 1790000000001}, ValueError, "from_date is after to_date"),
     ({"response_status": []}, ValueError, "response_status has no values"),
     ({"response_status": "500"}, TypeError, "response_status takes an int or several, not str"),
     ({"response_status": [500, "502"]}, TypeError, "response_status takes an int, not str"),

@@ -12,6 +12,8 @@ from upstash_workflow_dlq import DLQClient, InvalidResponseError, PaginationErro
 from upstash_workflow_dlq._core.retries import LEAST_WAIT_FOR_LIMITS, RateLimitWait
 from upstash_workflow_dlq._net.lists import PageIterator
 
+T = 1_790_000_000_000
+
 
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
@@ -20,7 +22,7 @@ from upstash_workflow_dlq._net.lists import PageIterator
         ({"workers": 65}, ValueError, "workers is 65"),
         ({"workers": True}, TypeError, "workers takes an int"),
         ({"workers": "8"}, TypeError, "workers takes an int"),
-        ({"from_date": 2, "to_date": 1}, ValueError, "from_date is after to_date"),
+        ({"from_date": 1790000000002, "to_date": 1790000000001}, ValueError, "from_date is after to_date"),
         ({"from_date": "2026-11-22"}, ValueError, "no time zone"),
         ({"label": ""}, ValueError, "label is empty"),
         ({"flavour": "sour"}, TypeError, "there is no filter 'flavour'"),
@@ -55,9 +57,9 @@ def test_one_worker_reads_everything_there_is(connect: Connect) -> None:
 @pytest.mark.parametrize(
     ("dates", "windows"),
     [
-        ((10, 19), {"fromDate=10&toDate=14", "fromDate=15&toDate=19"}),
-        ((10, 10), {"fromDate=10&toDate=10"}),
-        ((10, 11), {"fromDate=10&toDate=10", "fromDate=11&toDate=11"}),
+        ((T, T + 9), {f"fromDate={T}&toDate={T + 4}", f"fromDate={T + 5}&toDate={T + 9}"}),
+        ((T, T), {f"fromDate={T}&toDate={T}"}),
+        ((T, T + 1), {f"fromDate={T}&toDate={T}", f"fromDate={T + 1}&toDate={T + 1}"}),
         ((4_000_000_000_000, None), {"fromDate=4000000000000"}),
     ],
 )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from types import EllipsisType
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, NoReturn, TypeVar
 
 import httpx
 
 from ._net.clock import SystemClock
-from ._net.config import HIDDEN, Config
-from ._net.connection import HEADERS, AsyncConnection, Connection
+from ._net.config import Config
+from ._net.connection import AsyncConnection, Connection
 from ._net.limits import Limits
+from ._net.regions import Place
 from ._net.sending import ResponseHook
+from ._redaction import redacted
 
 if TYPE_CHECKING:
     from httpx_retries import Retry
@@ -46,9 +47,11 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         Raises `ConfigurationError` if that gives no token, or a base URL that would expose it.
 
         Args:
-            token: QStash token; else `{REGION}_QSTASH_TOKEN`, `QSTASH_TOKEN`.
-            base_url: else `{REGION}_QSTASH_URL` or the region's own URL, `QSTASH_URL`, the vendor's default.
-            region: "us-east-1" or "eu-central-1", since each has its own queue; else `QSTASH_REGION`.
+            token: QStash token. URL and token from the environment are a pair: `{REGION}_QSTASH_URL` and
+                `{REGION}_QSTASH_TOKEN` if both are set, else `QSTASH_URL` (or the vendor's default) and `QSTASH_TOKEN`.
+            base_url: see `token`.
+            region: "us-east-1" or "eu-central-1", since each has its own queue; else `QSTASH_REGION`. If passed here,
+                the region's URL is known, and `{REGION}_QSTASH_TOKEN` is enough.
             auth: "query" sends the token as `qstash_token` instead of in the header.
             timeout: seconds for each of connecting, sending and receiving; None waits for ever.
             deadline: seconds for one request in all, with its retries and the waits between them; None for no limit. A
@@ -59,9 +62,9 @@ class BaseClient(Generic[ConnectionT, TransportT]):
             transport: any httpx transport, for proxies, recorders and tests.
             allow_insecure: accept plain http to other machines, although it sends the token in clear.
         """
-        self._config = Config.resolve(
-            os.environ, token=token, base_url=base_url, region=region, auth=auth, allow_insecure=allow_insecure
-        )
+        place = Place(token, base_url, region, auth)
+        del token, base_url, region, auth  # tracebacks may show variables, and each of these may be the token
+        self._config = Config.resolve(place, allow_insecure=allow_insecure)
         self._limits = Limits.checked(timeout, deadline, max_response_size)
         self._connection: ConnectionT = self._connect(retry, transport)
 
@@ -69,7 +72,11 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self._config.base_url!r})"
+        config: Config | None = vars(self).get("_config")  # not there yet while __init__ raises
+        return f"{type(self).__name__}({'' if config is None else f'base_url={config.base_url!r}'})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client cannot be pickled or copied, since it holds a token: make one in each process")
 
     @cached_property
     def low_level(self) -> AuthenticatedClient:
@@ -77,18 +84,11 @@ class BaseClient(Generic[ConnectionT, TransportT]):
 
         It shares this client's connections and retries, and closing it closes both. It does not hold the token, which
         is added on the way out. A status that the spec does not name raises
-        `upstash_workflow_rest.errors.UnexpectedStatus`.
+        `upstash_workflow_rest.errors.UnexpectedStatus`, one that no standard names also from calls of its httpx client.
         """
-        from upstash_workflow_rest import AuthenticatedClient
+        from ._net.low_level import low_level_client
 
-        return AuthenticatedClient(
-            self._config.base_url,
-            HIDDEN,
-            headers=dict(HEADERS),
-            timeout=self._limits.timeout,
-            httpx_args={"transport": self._connection.sender},
-            raise_on_unexpected_status=True,
-        )
+        return low_level_client(self._config, self._limits.timeout, self._connection.sender)
 
     @property
     def response_hooks(self) -> list[ResponseHook]:
@@ -102,4 +102,4 @@ class BaseClient(Generic[ConnectionT, TransportT]):
 
     def redact(self, text: str) -> str:
         """The text without this client's token, for logs that may quote what the service answered."""
-        return self._config.credentials.redact(text)
+        return redacted(text)

@@ -23,6 +23,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
+from ._redaction import redacted, redacted_bytes
+
 __all__ = [
     "APIError",
     "AuthenticationError",
@@ -42,6 +44,10 @@ __all__ = [
 
 class DLQError(Exception):
     """Base of every error that this package raises, except `ValueError` and `TypeError` for bad arguments."""
+
+    def __init__(self, *args: object) -> None:
+        # Whatever a server answers may be quoted in a message, and may quote the token.
+        super().__init__(*(redacted(argument) if isinstance(argument, str) else argument for argument in args))
 
     def __reduce__(self) -> tuple[object, ...]:
         # Python pickles an exception by its positional arguments alone; worker pools would lose the rest.
@@ -77,12 +83,12 @@ class APIError(DLQError):
         request_id: str | None = None,
     ) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = redacted(message)
         self.status_code = status_code
-        self.body = body
+        self.body = redacted_bytes(body)
         self.method = method
-        self.url = url
-        self.request_id = request_id
+        self.url = redacted(url)
+        self.request_id = None if request_id is None else redacted(request_id)
 
     def __str__(self) -> str:
         # The URL of a bulk call holds up to 100 ids.
@@ -151,7 +157,10 @@ class BulkError(DLQError):
 
 def clipped(text: str, length: int) -> str:
     """The beginning of a text, for messages."""
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    if len(text) <= length:
+        return text
+    shown = redacted(text)  # half a token would not be found any more
+    return shown if len(shown) <= length else f"{shown[: length - 1]}…"
 
 
 def _rebuild(kind: type[DLQError], arguments: tuple[object, ...], state: dict[str, object]) -> DLQError:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import httpx
 
 from .. import errors
+from .._redaction import redacted, shows_token
 from . import checks
 
 T = TypeVar("T")
@@ -48,6 +49,9 @@ class Answer(NamedTuple):
     received_at: float
     """Unix seconds on our clock."""
 
+    def __repr__(self) -> str:  # for tracebacks that show variables
+        return f"<Answer {self.status_code} to {self.method} {redacted(self.url)}>"
+
 
 # An operation: yields calls, is sent the answer to each, and returns its result. Where no answer came, an error is
 # thrown into it instead.
@@ -85,17 +89,31 @@ def raise_unless_success(answer: Answer) -> None:
     raise error
 
 
+def name_of(answer: Answer) -> str:
+    """What messages call it."""
+    return f"the answer to {answer.method} {errors.clipped(answer.url, MAX_MESSAGE)}"
+
+
+def cursor_complaint(cursor: str) -> str | None:
+    """Why a cursor of the service cannot be sent back; None if it can."""
+    # Sent back, it would put the token into URLs, which are logged.
+    return checks.cursor_complaint(cursor) or ("quotes the token" if shows_token(cursor) else None)
+
+
 class Payload(NamedTuple):
     """The JSON object of a successful answer, and how messages name that answer."""
 
     members: dict[str, Any]
     where: str
 
+    def __repr__(self) -> str:
+        return f"<Payload of {redacted(self.where)}>"
+
     @classmethod
     def of(cls, answer: Answer) -> Payload:
         from .json import decode_json
 
-        where = f"the answer to {answer.method} {errors.clipped(answer.url, MAX_MESSAGE)}"
+        where = name_of(answer)
         try:
             value = decode_json(answer.content)
         except ValueError as error:
@@ -128,9 +146,11 @@ class Payload(NamedTuple):
     def cursor(self) -> str | None:
         """Where to continue; None at the end, which is an absent, empty or null cursor."""
         cursor = self.members.get("cursor")
-        if cursor is not None and not (isinstance(cursor, str) and checks.is_unicode(cursor)):
+        if not isinstance(cursor, str | None):
             kind = type(cursor).__name__
-            raise errors.InvalidResponseError(f"cursor in {self.where} should be Unicode text, but is {kind}")
+            raise errors.InvalidResponseError(f"cursor in {self.where} should be a string, but is {kind}")
+        if cursor and (complaint := cursor_complaint(cursor)) is not None:
+            raise errors.InvalidResponseError(f"cursor in {self.where} {complaint}")
         return cursor or None
 
 

@@ -20,6 +20,7 @@ from ..errors import (
     NotFoundError,
     PaginationError,
     RateLimitError,
+    clipped,
 )
 from . import checks
 from .acting import Builder
@@ -235,7 +236,7 @@ class Batches(Generic[T]):
             self._ids_left = self._ids_left[len(ids) :]
             self._begin_batch()
         elif self._cursor in self._cursors_seen:
-            raise PaginationError(f"the service sent the cursor {self._cursor!r} twice")
+            raise PaginationError(f"the service sent the cursor {clipped(repr(self._cursor), 200)} twice")
         self._cursors_seen.add(self._cursor)
         if unreadable:
             raise InvalidResponseError(f"{unreadable} started runs have no readable workflowRunId in {payload.where}")

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
+from operator import index
 from typing import TypeVar
 
 T = TypeVar("T")
 
 MAX_ID_LENGTH = 1000
 
+# In bytes, each of which takes up to three characters of a URL.
+MAX_CURSOR_LENGTH = 10_000
+
 
 def whole_number(name: str, value: object, *, least: int | None = None, most: int | None = None) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"{name} takes an int, not {type(value).__name__}")
+    value = index(value)  # a plain int: a subclass may compare as it likes
     if (least is not None and value < least) or (most is not None and value > most):
         expected = f"at least {least}" if most is None else f"{least} to {most}"
-        raise ValueError(f"{name} is {value}; it must be {expected}")
-    return int(value)
+        raise ValueError(f"{name} is {shown_number(value)}; it must be {expected}")
+    return value
 
 
 def flag(name: str, value: object) -> bool:
@@ -63,9 +69,25 @@ def cursor(value: object) -> str | None:
     if value is None:
         return None
     plain = text("cursor", value)
-    if not plain.strip() or not is_unicode(plain):
-        raise ValueError("cursor is empty or not valid Unicode: leave it out to start at the beginning")
+    if not plain:
+        raise ValueError("cursor is empty: leave it out to start at the beginning")
+    if (complaint := cursor_complaint(plain)) is not None:
+        raise ValueError(f"cursor {complaint}: pass one that came with a page or a BulkError")
     return plain
+
+
+def cursor_complaint(value: str) -> str | None:
+    """Why this text cannot be sent as a cursor; None if it can."""
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        return "is not valid Unicode"
+    if size > MAX_CURSOR_LENGTH:
+        return f"has {size:,} bytes, and at most {MAX_CURSOR_LENGTH:,} fit into a URL"
+    # A service may read such a one as none, and begin again.
+    if shows_nothing(value):
+        return "is blank"
+    return "has control characters" if has_control_characters(value) else None
 
 
 def header_value(name: str, value: object) -> str:
@@ -76,6 +98,26 @@ def header_value(name: str, value: object) -> str:
     if not (plain.isascii() and plain.isprintable()):
         raise ValueError(f"{name} {plain!r} cannot be sent in a header: use printable ASCII only")
     return plain.strip()
+
+
+def shown_number(number: int) -> str:
+    """For messages. Python refuses to write out a number of more than 4300 digits."""
+    return str(number) if abs(number) < 10**30 else f"of {number.bit_length()} bits"
+
+
+def shows_nothing(value: str) -> bool:
+    """Whether it has only spaces and formatting characters, such as joiners and marks of direction."""
+    if not value.strip():
+        return True
+    if value.isprintable():  # the usual case: no category need be looked up
+        return False
+    from unicodedata import category
+
+    return all(character.isspace() or category(character) == "Cf" for character in value)
+
+
+# Not formatting characters: they are part of names, such as joiners in emoji and in Persian.
+has_control_characters = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]").search
 
 
 def is_unicode(value: str) -> bool:

@@ -4,16 +4,17 @@
 import math
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
+from operator import index
 from typing import Annotated, Any, NamedTuple, TypedDict
 from urllib.parse import urlencode
 
 from . import checks
 from .run import FailureFunctionState
-from .times import parse_iso, to_milliseconds
+from .times import THIS_CENTURY, parse_iso, to_milliseconds
 
 __all__ = ["RunFilters", "ScanFilters"]
 
-# An aware datetime, an int of Unix milliseconds, or an ISO 8601 string with an offset.
+# An aware datetime, an int of Unix milliseconds of this century, or an ISO 8601 string with an offset.
 DateLike = datetime | int | str
 
 # Servers commonly take request lines of 8 kB.
@@ -22,10 +23,13 @@ MAX_QUERY_LENGTH = 7000
 
 def _text(name: str, value: object) -> str:
     plain = checks.text(name, value)
-    if not plain.strip():
+    # What a service takes for nothing, it may read as "any": in a bulk call, as the whole queue.
+    if checks.shows_nothing(plain):
         raise ValueError(f"{name} is empty: leave it out to match any {name}")
     if not checks.is_unicode(plain):
         raise ValueError(f"{name} {plain!r} is not valid Unicode")
+    if checks.has_control_characters(plain):
+        raise ValueError(f"{name} {plain!r} has control characters: the service may cut it off there, or ignore it")
     return plain
 
 
@@ -48,6 +52,7 @@ def _statuses(name: str, value: object) -> frozenset[int]:
 
 def _milliseconds(name: str, value: object) -> int:
     if isinstance(value, str):
+        value = checks.text(name, value)
         try:
             value = parse_iso(value)
         except ValueError:
@@ -55,16 +60,29 @@ def _milliseconds(name: str, value: object) -> int:
                 f"{name} {value!r} is not an ISO 8601 time with an offset, such as 2026-11-22T03:00:00Z"
             ) from None
     if isinstance(value, datetime):
-        if value.utcoffset() is None:
+        if datetime.utcoffset(value) is None:
             raise ValueError(f"{name} {value} has no time zone, and guessing one loses runs: add tzinfo or an offset")
         return to_milliseconds(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        if not -(2**63) <= value < 2**63:
-            raise ValueError(f"{name} {value} is not a number of Unix milliseconds: it has more than 64 bits")
-        return int(value)
+        return _this_century(name, index(value))
     hint = " (without a time zone, a date says not when the day begins)" if isinstance(value, date) else ""
     raise TypeError(
         f"{name} takes an aware datetime, Unix milliseconds or an ISO 8601 string, not {type(value).__name__}{hint}"
+    )
+
+
+def _this_century(name: str, number: int) -> int:
+    """A number in another unit selects everything or nothing. In a bulk call, everything is the whole queue."""
+    if number in THIS_CENTURY:
+        return number
+    shown = checks.shown_number(number)
+    others = {"seconds": number * 1000, "microseconds": number // 1000, "nanoseconds": number // 10**6}
+    for unit, milliseconds in others.items():
+        if milliseconds in THIS_CENTURY:
+            raise ValueError(f"{name} {shown} looks like Unix {unit}: pass milliseconds, {milliseconds}")
+    raise ValueError(
+        f"{name} {shown} is no time of this century in Unix milliseconds: leave it out for no limit, "
+        "or pass an aware datetime for another century"
     )
 
 
@@ -105,8 +123,9 @@ class RunFilters(ScanFilters, total=False):
         matches are read.
     from_date, to_date: when the run failed, as the service counts it; both ends are included.
 
-    Dates are aware datetimes, ints of Unix milliseconds, or ISO 8601 strings with an offset. A value with a comma is
-    refused, because the service would split it.
+    Dates are aware datetimes, ints of Unix milliseconds (of this century, since others are seconds by mistake), or
+    ISO 8601 strings with an offset. A value with a comma is refused, because the service would split it; so is one with
+    control characters, which it may read as an empty one.
     """
 
     from_date: Annotated[DateLike | None, Filter("fromDate", _milliseconds)]

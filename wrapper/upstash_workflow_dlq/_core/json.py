@@ -9,7 +9,9 @@ import msgspec
 
 from .times import YEAR_2106
 
-# Three times as fast as json. It is strict: what only json reads, such as lone surrogates, is left to json.
+# Three times as fast as json. It is strict: what only json reads, such as lone surrogates, is left to json. So are NaN
+# and Infinity, which are no JSON: for the sake of one odd number nobody is to lose a page, or the id of a started run.
+# The number itself is a field of the wrong type, and the monitor of `contract` reports it.
 _decode = msgspec.json.Decoder().decode
 
 _Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=YEAR_2106)]
@@ -40,7 +42,7 @@ _decode_contents = msgspec.json.Decoder(_Contents).decode
 
 
 def decode_json(content: bytes) -> Any:
-    """Raise ValueError for anything that is not JSON."""
+    """Raise ValueError for anything that is not JSON, but for NaN and Infinity."""
     try:
         return _decode(content)
     except (msgspec.DecodeError, RecursionError):

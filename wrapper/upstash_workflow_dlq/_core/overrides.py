@@ -79,7 +79,8 @@ def _duration(name: str, value: object) -> str:
         return checks.header_value(name, value)
     if not isinstance(value, timedelta):
         raise TypeError(f'{name} takes a timedelta, or a string such as "90s", not {type(value).__name__}')
-    seconds, rest = divmod(value, timedelta(seconds=1))
+    # Not divmod(): subclasses such as pendulum's cannot be divided by a timedelta.
+    seconds, rest = timedelta.__divmod__(value, timedelta(seconds=1))
     if rest or seconds < 0:
         raise ValueError(f"{name} {value} is not a number of whole seconds")
     return f"{seconds}s"
@@ -94,7 +95,9 @@ def _limits(flow_control: FlowControl) -> str:
         raise ValueError("flow_control limits nothing: give it parallelism or rate")
     if flow_control.period is not None:
         given = flow_control.period
-        period = _duration("period of flow_control", timedelta(seconds=given) if isinstance(given, int) else given)
+        name = "period of flow_control"
+        # Not by way of a timedelta, which holds less than some ints.
+        period = f"{checks.whole_number(name, given, least=0)}s" if isinstance(given, int) else _duration(name, given)
         if "," in period or "=" in period:
             raise ValueError(f"period of flow_control {period!r} would be read as another limit")
         parts.append(f"period={period}")

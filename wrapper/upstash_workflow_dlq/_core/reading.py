@@ -5,9 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..errors import PaginationError
+from .._redaction import redacted
+from ..errors import InvalidResponseError, PaginationError, clipped
 from . import checks
-from .answers import REPEATABLE, Answer, Call, Flow, Payload, RetryPolicy, raise_unless_success
+from .answers import (
+    REPEATABLE,
+    Answer,
+    Call,
+    Flow,
+    Payload,
+    RetryPolicy,
+    cursor_complaint,
+    name_of,
+    raise_unless_success,
+)
 from .filters import FILTERS, Filters, RunFilters
 from .run import FailedRun, has_status, id_of
 
@@ -43,6 +54,9 @@ class Page:
 
     runs: tuple[FailedRun, ...]
     cursor: str | None
+
+    def __repr__(self) -> str:
+        return redacted(f"Page(runs={self.runs!r}, cursor={self.cursor!r})")
 
 
 class Listing(NamedTuple):
@@ -125,7 +139,8 @@ class PageWalk:
             self.position = at._replace(number=at.number + 1, is_last=True)
             return
         if at.is_circular:
-            raise PaginationError(f"the service sent the cursor {at.cursor!r} twice; stopped after that page")
+            cursor = clipped(repr(at.cursor), 200)
+            raise PaginationError(f"the service sent the cursor {cursor} twice; stopped after that page")
         if at.empty_pages > MAX_EMPTY_PAGES:
             raise PaginationError(f"the service sent {at.empty_pages:,} empty pages in a row, each with another cursor")
         if self._is_reading:
@@ -186,6 +201,8 @@ def _read_runs(answer: Answer) -> tuple[list[FailedRun], str | None]:
 
     if (page := split_page(answer.content)) is not None:
         heads, contents, cursor = page
+        if cursor and (complaint := cursor_complaint(cursor)) is not None:
+            raise InvalidResponseError(f"cursor in {name_of(answer)} {complaint}")
         return list(map(FailedRun._of_json, contents, heads)), cursor or None
     payload = Payload.of(answer)
     return [FailedRun(message) for message in payload.objects("messages")], payload.cursor

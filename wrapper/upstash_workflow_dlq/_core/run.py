@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import httpx
 
+from .._redaction import redacted
 from ..errors import InvalidResponseError
 from . import checks, fields
 from .fields import Field, PayloadView, ResponseView
@@ -90,7 +91,7 @@ class FailureFunction(ResponseView):
 
     def __repr__(self) -> str:
         state, status = (self._payload.get(key) for key in ("state", "responseStatus"))
-        return f"FailureFunction(state={state!r}, response_status={status!r})"
+        return redacted(f"FailureFunction(state={state!r}, response_status={status!r})")
 
     def _name(self) -> str:
         return f"the failure function of {self._run_name}"
@@ -181,7 +182,7 @@ class FailedRun(ResponseView):
 
     def __repr__(self) -> str:
         dlq_id, url, status = map(self._peek, ("dlqId", "workflowUrl", "responseStatus"))
-        return f"FailedRun(dlq_id={dlq_id!r}, workflow_url={url!r}, response_status={status!r})"
+        return redacted(f"FailedRun(dlq_id={dlq_id!r}, workflow_url={url!r}, response_status={status!r})")
 
     def _name(self) -> str:
         return f"failed run {self._peek('dlqId')!r}"

@@ -10,6 +10,10 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 YEAR_2106 = 2**32 * 1000
 
 
+# Unix milliseconds of the years 2000 to 2099. The numbers of seconds, microseconds or nanoseconds are none of these.
+THIS_CENTURY = range(946_684_800_000, 4_102_444_800_000)
+
+
 def from_milliseconds(milliseconds: int) -> datetime:
     """Raise OverflowError beyond the years 1 to 9999."""
     return EPOCH + timedelta(milliseconds=milliseconds)
@@ -17,7 +21,8 @@ def from_milliseconds(milliseconds: int) -> datetime:
 
 def to_milliseconds(time: datetime) -> int:
     """Rounded down, as the service's own timestamps are."""
-    return (time - EPOCH) // timedelta(milliseconds=1)
+    # Not `time - EPOCH`: subclasses such as pendulum's return something else, which cannot be divided by a timedelta.
+    return datetime.__sub__(time, EPOCH) // timedelta(milliseconds=1)
 
 
 def parse_iso(text: str) -> datetime:

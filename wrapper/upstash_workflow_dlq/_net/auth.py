@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import cast
 
 import httpx
 
+from .._redaction import HIDDEN
 from ..errors import ClientClosedError
 from .bodies import Body
 from .cancelling import within
 from .config import Config
+from .redacting import NoTokenInErrors
 from .stopping import Stop, exchange_of_this_thread
 
 
@@ -36,21 +37,13 @@ class _TokenTransport:
         headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"authorization"]
         # Only low-level calls can leave the service, by a redirect or an absolute URL, and then without the token.
         if _origin(url) == self._origin:
+            if b"qstash_token" in url.query and url.params["qstash_token"] == HIDDEN:
+                url = url.copy_remove_param("qstash_token")  # quoted in a redirect
             if self._credentials.auth == "query":
                 url = url.copy_merge_params({"qstash_token": self._credentials.token})
             else:
                 headers.append((b"Authorization", b"Bearer " + self._credentials.token.encode()))
         return httpx.Request(request.method, url, headers=headers, stream=request.stream, extensions=request.extensions)
-
-    @contextmanager
-    def _redacting(self) -> Iterator[None]:
-        """A transport may quote the URL that it was given, with the token in it."""
-        try:
-            yield
-        except Exception as error:
-            redact = self._credentials.redact
-            error.args = tuple(redact(argument) if isinstance(argument, str) else argument for argument in error.args)
-            raise
 
 
 class TokenTransport(_TokenTransport):
@@ -60,7 +53,7 @@ class TokenTransport(_TokenTransport):
 
     def exchange(self, request: httpx.Request, seconds: float | None, stop: Stop | None) -> httpx.Response:
         """The whole response, within so many seconds, unless `stop` is set."""
-        with self._redacting(), exchange_of_this_thread(seconds, stop) as exchange:
+        with NoTokenInErrors(request), exchange_of_this_thread(seconds, stop) as exchange:
             response = self._inner.handle_request(self._outgoing(request))
             if response.is_closed:  # read by an inner transport, such as a recorder
                 return response
@@ -87,7 +80,7 @@ class AsyncTokenTransport(_TokenTransport):
 
     async def exchange(self, request: httpx.Request, seconds: float | None) -> httpx.Response:
         """The whole response, within so many seconds."""
-        with self._redacting():
+        with NoTokenInErrors(request):
             return await within(seconds, lambda: self._exchange(request))
 
     async def _exchange(self, request: httpx.Request) -> httpx.Response:

@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-import functools
 import re
-import ssl
-from collections.abc import Mapping
-from typing import Literal, NamedTuple
-from urllib.parse import quote
+from typing import Literal, NamedTuple, NoReturn, cast
 
 import httpx
 
+from .._redaction import remember
 from ..errors import ConfigurationError
+from .regions import Place
 
-DEFAULT_BASE_URL = "https://qstash.upstash.io"
-REGIONAL_BASE_URLS = {
-    "US_EAST_1": "https://qstash-us-east-1.upstash.io",
-    "EU_CENTRAL_1": "https://qstash-eu-central-1.upstash.io",
-}
-HIDDEN = "[token]"
+# With the longest filters, ids and cursor there still is room in what httpx takes for a URL: 65,536 characters.
+MAX_BASE_URL_LENGTH = 2000
+MAX_TOKEN_LENGTH = 4000
 
 
 class Credentials:
-    """The token, and where it is sent. The repr does not show it."""
+    """The token, and how it is sent. Neither its repr nor a pickle shows it."""
 
     __slots__ = ("auth", "token")
 
     def __init__(self, token: str, auth: Literal["header", "query"]) -> None:
         self.token = token
         self.auth = auth
+        remember(token)
 
     def __repr__(self) -> str:
         return f"Credentials(auth={self.auth!r})"
 
-    def redact(self, text: str) -> str:
-        """The text without the token, also if it is encoded for a URL or for JSON."""
-        if len(self.token) < 8:  # no real token, and likely to be part of other words
-            return text
-        spellings = {self.token, quote(self.token), quote(self.token, safe=""), self.token.replace("/", "\\/")}
-        return functools.reduce(lambda shown, spelling: shown.replace(spelling, HIDDEN), spellings, text)
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a client cannot be pickled or copied, since it holds a token: make one in each process")
 
 
 class Config(NamedTuple):
@@ -46,54 +38,16 @@ class Config(NamedTuple):
     credentials: Credentials
 
     @classmethod
-    def resolve(
-        cls,
-        environ: Mapping[str, str],
-        *,
-        token: str | None,
-        base_url: str | None,
-        region: str | None,
-        auth: Literal["header", "query"],
-        allow_insecure: bool,
-    ) -> Config:
-        if auth not in ("header", "query"):
+    def resolve(cls, place: Place, *, allow_insecure: bool) -> Config:
+        if place.auth not in ("header", "query"):
             raise ConfigurationError('auth must be "header" or "query"')
-        token_names = ["QSTASH_TOKEN"]
-        url_names = ["QSTASH_URL"]
-        fallback_url = DEFAULT_BASE_URL
-        from_environment = _read(environ, ["QSTASH_REGION"]) if token is None or base_url is None else None
-        if region is not None or from_environment is not None:
-            key = (
-                _region_key(region, "region") if region is not None else _region_key(from_environment, "QSTASH_REGION")
-            )
-            token_names.insert(0, f"{key}_QSTASH_TOKEN")
-            # QSTASH_URL may belong to another region: it must not override a region passed as an argument.
-            url_names = [f"{key}_QSTASH_URL"] if region is not None else [f"{key}_QSTASH_URL", "QSTASH_URL"]
-            fallback_url = REGIONAL_BASE_URLS[key]
-        if token is None:
-            token = _read(environ, token_names)
-            if token is None:
-                raise ConfigurationError(
-                    f"no token: pass DLQClient(token=...) or set {' or '.join(token_names)} in the environment"
-                )
-        if base_url is None:
-            base_url = _read(environ, url_names) or fallback_url
-        return cls(_checked_url(base_url, allow_insecure), Credentials(_checked_token(token), auth))
-
-
-def environment_proxy(base_url: str) -> str | None:
-    """The proxy for this URL from HTTPS_PROXY, ALL_PROXY and so on. httpx reads them for its own transports only.
-
-    Loopback is never reached through a proxy: that would send the token off this machine in clear.
-    """
-    from urllib.request import getproxies, proxy_bypass
-
-    url = httpx.URL(base_url)
-    proxies = getproxies()
-    proxy = proxies.get(url.scheme) or proxies.get("all")
-    if not proxy or is_loopback(url.host) or proxy_bypass(url.host):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+        place.complete()
+        complaint = _complaint_about_token(place) or _complaint_about_url(place, allow_insecure)
+        if complaint is not None:
+            raise ConfigurationError(complaint)
+        token = str.__str__(cast(str, place.token)).strip()
+        base_url = str(httpx.URL(_text(cast(str | httpx.URL, place.base_url)))).rstrip("/")
+        return cls(base_url, Credentials(token, place.auth))
 
 
 def is_loopback(host: str) -> bool:
@@ -102,58 +56,50 @@ def is_loopback(host: str) -> bool:
     if host.lower().rstrip(".") == "localhost":
         return True
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
     except ValueError:
         return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
-def tls_context(base_url: str) -> ssl.SSLContext:
-    # Plain http has nothing to verify: this context trusts nobody, and needs no CA bundle.
-    return _ca_context() if httpx.URL(base_url).scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def has_valid_port(url: httpx.URL) -> bool:
+    """Beyond 65535 some socket functions fail, and others take the rest of a division."""
+    return url.port is None or 0 < url.port < 2**16
 
 
-@functools.cache
-def _ca_context() -> ssl.SSLContext:
-    # Shared by all clients: loading the CA bundle takes about 35 ms.
-    return httpx.create_ssl_context()
-
-
-def _read(environ: Mapping[str, str], names: list[str]) -> str | None:
-    return next((value for name in names if (value := environ.get(name, "").strip())), None)
-
-
-def _region_key(region: object, source: str) -> str:
-    key = region.strip().upper().replace("-", "_") if isinstance(region, str) else ""
-    if key not in REGIONAL_BASE_URLS:
-        known = " or ".join(f'"{name.lower().replace("_", "-")}"' for name in REGIONAL_BASE_URLS)
-        raise ConfigurationError(f"{source} must be {known}")
-    return key
-
-
-def _checked_token(token: str) -> str:
-    if not isinstance(token, str):
-        raise ConfigurationError(f"token must be a string, not {type(token).__name__}")
-    token = token.strip()
+def _complaint_about_token(place: Place) -> str | None:
+    if not isinstance(place.token, str):
+        return f"token must be a string, not {type(place.token).__name__}"
     # Anything else would end in an httpx or h11 error that quotes the header, and so the token.
-    if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise ConfigurationError("token is empty or has characters that no token has: spaces, line breaks, non-ASCII")
-    return token
+    if not re.fullmatch(r"[\x21-\x7e]+", str.__str__(place.token).strip()):
+        return "token is empty or has characters that no token has: spaces, line breaks, non-ASCII"
+    if len(str.__str__(place.token)) > MAX_TOKEN_LENGTH:
+        return f"token is longer than {MAX_TOKEN_LENGTH} characters, as no token is"
+    return None
 
 
-def _checked_url(base_url: object, allow_insecure: bool) -> str:
+def _complaint_about_url(place: Place, allow_insecure: bool) -> str | None:
     # No message quotes the value: it may be a token that was mistaken for it, or contain one.
     shape = "base_url must be http(s)://host[:port][/path]"
+    if not isinstance(place.base_url, str | httpx.URL):
+        return shape
     try:
-        url = httpx.URL(str(base_url)) if isinstance(base_url, str | httpx.URL) else None
-        host = "" if url is None else url.host.encode("idna").decode()
+        url = httpx.URL(_text(place.base_url))
+        host = url.host.encode("idna").decode()
     except (httpx.InvalidURL, UnicodeError):
-        raise ConfigurationError(f"{shape}; what was given is not a URL") from None
-    if url is None or url.scheme not in {"http", "https"} or not host or "?" in str(base_url) or "#" in str(base_url):
-        raise ConfigurationError(shape)
+        return f"{shape}; what was given is not a URL"
+    if url.scheme not in {"http", "https"} or not host or re.search("[?#]", _text(place.base_url)):
+        return shape
+    if len(str(url)) > MAX_BASE_URL_LENGTH:
+        return f"{shape}, in at most {MAX_BASE_URL_LENGTH} characters"
+    if not has_valid_port(url):
+        return f"{shape}, the port being 1 to 65535"
     if url.userinfo:
-        raise ConfigurationError(f"{shape}, without a user name or password: they would show in logs")
+        return f"{shape}, without a user name or password: they would show in logs"
     if url.scheme == "http" and not allow_insecure and not is_loopback(url.host):
-        raise ConfigurationError(
-            f"http to {host} would send the token in clear: use https, or pass allow_insecure=True to accept that"
-        )
-    return str(url).rstrip("/")
+        return f"http to {host} would send the token in clear: use https, or pass allow_insecure=True to accept that"
+    return None
+
+
+def _text(url: str | httpx.URL) -> str:
+    return str.__str__(url) if isinstance(url, str) else str(url)

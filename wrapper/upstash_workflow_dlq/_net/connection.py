@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,15 +15,19 @@ import httpx
 
 from .._core.answers import Answer, Call, Flow
 from .._core.retries import Sent, logger
+from .._redaction import redacted
 from .._version import __version__
-from ..errors import ConfigurationError, TransportError
+from ..errors import ConfigurationError, DLQError, TransportError
 from .auth import AsyncTokenTransport, TokenTransport
 from .clock import SystemClock
-from .config import Config, environment_proxy, tls_context
+from .config import Config
 from .limits import Limits
 from .network import AsyncNetworkTransport, NetworkTransport
+from .proxies import environment_proxy
+from .redacting import forget_our_variables, redact_logs
 from .sending import AsyncSender, Sender
 from .stopping import Stop
+from .tls import tls_context
 
 if TYPE_CHECKING:
     from httpx_retries import Retry
@@ -35,6 +40,8 @@ HEADERS = {
 
 # As in httpx, but all are kept alive: it would close those beyond 20 after each request.
 POOL_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+
+redact_logs()
 
 T = TypeVar("T")
 SenderT = TypeVar("SenderT", Sender, AsyncSender)
@@ -59,7 +66,6 @@ class _Connection(Generic[SenderT]):
     def __init__(self, config: Config, timeout: httpx.Timeout, sender: SenderT) -> None:
         self.sender: SenderT = sender
         self._base_url = httpx.URL(config.base_url)
-        self._redact = config.credentials.redact
         self._timeout = timeout
 
     @property
@@ -80,23 +86,18 @@ class _Connection(Generic[SenderT]):
 
     def _answer(self, request: httpx.Request, sent: Sent) -> Answer:
         response = sent.response
-        headers, content = response.headers, response.content
-        if not response.is_success:
-            # A server that quotes the token back must not put it into an exception.
-            headers = httpx.Headers(
-                [(name, self._redact(value)) for name, value in headers.multi_items()], headers.encoding
-            )
-            content = self._redact(content.decode("latin-1")).encode("latin-1")
         answer = Answer(
             status_code=response.status_code,
-            headers=headers,
-            content=content,
+            headers=response.headers,
+            content=response.content,
             method=request.method,
             url=str(request.url),
             maybe_done_before=sent.maybe_done_before,
             received_at=self.clock.time(),
         )
-        logger.debug("%s %s: HTTP %d, %d bytes", answer.method, answer.url, answer.status_code, len(answer.content))
+        if logger.isEnabledFor(logging.DEBUG):
+            size = len(answer.content)
+            logger.debug("%s %s: HTTP %d, %d bytes", answer.method, redacted(answer.url), answer.status_code, size)
         return answer
 
     @contextmanager
@@ -142,6 +143,9 @@ class Connection(_Connection[Sender]):
         except StopIteration as ended:
             result: T = ended.value
             return result
+        except DLQError as error:
+            forget_our_variables(error)
+            raise
         finally:
             flow.close()
 
@@ -187,6 +191,9 @@ class AsyncConnection(_Connection[AsyncSender]):
         except StopIteration as ended:
             result: T = ended.value
             return result
+        except DLQError as error:
+            forget_our_variables(error)
+            raise
         finally:
             flow.close()
 
@@ -203,12 +210,7 @@ class AsyncConnection(_Connection[AsyncSender]):
 
 def _httpx_transport(kind: Callable[..., TransportT], config: Config) -> TransportT:
     url = config.base_url
-    try:
-        return kind(verify=tls_context(url), proxy=environment_proxy(url), limits=POOL_LIMITS)
-    except (httpx.InvalidURL, ValueError):
-        raise ConfigurationError(
-            "the proxy in the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) is not a valid URL"
-        ) from None
+    return kind(verify=tls_context(url), proxy=environment_proxy(url), limits=POOL_LIMITS)
 
 
 def _check_transport(transport: object, kind: type[httpx.BaseTransport] | type[httpx.AsyncBaseTransport]) -> None:

@@ -12,6 +12,7 @@ from .._core.answers import RetryPolicy
 from .._core.retries import Sent, check_rules, tries
 from .auth import AsyncTokenTransport, TokenTransport
 from .clock import SystemClock
+from .redacting import redacted_response
 from .stopping import Stop
 
 if TYPE_CHECKING:
@@ -37,10 +38,12 @@ class _Sender:
         ends_at = now() + deadline
         return lambda: max(0.0, ends_at - now())
 
-    def _show(self, request: httpx.Request, response: httpx.Response) -> None:
+    def _shown(self, request: httpx.Request, sent: Sent) -> Sent:
+        response = redacted_response(sent.response)
         response.request = request
         for hook in list(self.hooks):
             hook(response)
+        return sent if response is sent.response else sent._replace(response=response)
 
 
 class Sender(_Sender, httpx.BaseTransport):
@@ -68,8 +71,7 @@ class Sender(_Sender, httpx.BaseTransport):
                 (self.clock if stop is None else stop).sleep(wait)
         except StopIteration as ended:
             sent: Sent = ended.value
-        self._show(request, sent.response)
-        return sent
+        return self._shown(request, sent)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         return self.send(request, _policy(request)).response
@@ -102,8 +104,7 @@ class AsyncSender(_Sender, httpx.AsyncBaseTransport):
                 await self.clock.asleep(wait)
         except StopIteration as ended:
             sent: Sent = ended.value
-        self._show(request, sent.response)
-        return sent
+        return self._shown(request, sent)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         return (await self.send(request, _policy(request))).response

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NoReturn
@@ -17,6 +18,10 @@ from ._spec import Spec
 
 # Per answer. Each costs microseconds, and a page can have any number of them.
 MAX_VIOLATIONS = 2_000
+
+# Of an int that fits into a float, too.
+MAX_DIGITS = 300
+LARGE_INT: int = 10**MAX_DIGITS
 
 # Where a schema holds other schemas of the same value.
 IN_PLACE = ("allOf", "anyOf", "oneOf")
@@ -66,7 +71,7 @@ class Body:
 
     def findings(self, content: bytes) -> Iterator[Finding]:
         try:
-            value = json.loads(content)
+            value = _decoded(content)
         except ValueError:
             yield DriftKind.NOT_JSON, "", "" if content else "no body"
             return
@@ -81,7 +86,7 @@ class Body:
         except ValueError:
             # Half a surrogate pair: JSON allows it, the validator cannot hold it. Any letter does instead.
             letters = re.sub(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}", rb"\\u0061", content)
-            errors = self._rules.iter_errors(json.loads(letters))
+            errors = self._rules.iter_errors(_decoded(letters))
         return islice(errors, MAX_VIOLATIONS)
 
     def _described(self, error: jsonschema_rs.ValidationError) -> Iterator[Finding]:
@@ -192,6 +197,29 @@ class Shape:
                 if "$ref" in schema:
                     pending.append(self._spec.resolved(schema))
                 pending += (part for word in IN_PLACE for part in schema.get(word, ()))
+
+
+def _decoded(content: bytes) -> Any:
+    """Strictly what RFC 8259 allows. Python's own reading is wider: NaN, Infinity, UTF-16, a byte order mark."""
+    return json.loads(content.decode(), parse_constant=_refuse_constant, parse_float=_float, parse_int=_int)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+# Numbers beyond those of a float are JSON, but the validator takes them for null. The largest that it can hold have the
+# same type and sign.
+
+
+def _float(digits: str) -> float:
+    return max(-sys.float_info.max, min(float(digits), sys.float_info.max))
+
+
+def _int(digits: str) -> int:
+    if len(digits) <= MAX_DIGITS:
+        return int(digits)
+    return -LARGE_INT if digits.startswith("-") else LARGE_INT
 
 
 def _joined(path: str, name: str) -> str:
