@@ -19,8 +19,18 @@ nox.options.default_venv_backend = "uv|virtualenv"
 # As pip does. Otherwise each process of a session compiles what it imports.
 os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
 
-# Pinned, since `interop` asserts what exactly it sends: the vendor's SDK, and the package that does its HTTP.
-JAVASCRIPT_SDK = ("@upstash/workflow@1.3.3", "@upstash/qstash@2.12.0")
+# Versions of the vendor's SDK, each with a version of the package that does its HTTP: the first and the last that
+# `interop` knows, and those between them where either of the two changed. Pinned: `interop` asserts what they send.
+JAVASCRIPT_SDKS = {
+    "0.2.23": "2.8.2",
+    "1.0.0": "2.8.4",
+    "1.1.1": "2.9.0-rc",
+    "1.2.0": "2.10.1",
+    "1.2.1": "2.10.1",
+    "1.3.0": "2.11.0",
+    "1.3.3": "2.12.0",
+}
+NEWEST_SDK = "1.3.3"
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
@@ -177,21 +187,24 @@ def contract(session: nox.Session) -> None:
 
 @nox.session
 def interop(session: nox.Session) -> None:
-    """The vendor's JavaScript SDK and our client at the same emulated queue. Needs Node.js, so not part of bare nox."""
+    """The vendor's SDKs and our client on the same emulated queue. Needs Node.js 20, so it is not part of bare nox."""
     missing = [program for program in ("node", "npm") if shutil.which(program) is None]
     if missing:
         session.error(
-            f"interop runs the vendor's JavaScript SDK: install Node.js 20 or newer (no {' and no '.join(missing)})"
+            f"interop runs the vendor's JavaScript SDK: install Node.js 20 or newer ({' and '.join(missing)} not found)"
         )
-    session.install("-e", ".[emulator]", silent=True)
+    session.install("-e", ".[emulator]", *tools("interop"), silent=True)
     with tempfile.TemporaryDirectory() as folder:
-        install_sdk(session, folder)
-        session.run("python", "tests/interop/run.py", folder)
+        folders = [str(Path(folder, version)) for version in JAVASCRIPT_SDKS]
+        for version, path in zip(JAVASCRIPT_SDKS, folders, strict=True):
+            install_sdk(session, path, version)
+        session.run("python", "tests/interop/run.py", *folders)
 
 
-def install_sdk(session: nox.Session, folder: str) -> None:
+def install_sdk(session: nox.Session, folder: str, version: str) -> None:
+    packages = (f"@upstash/workflow@{version}", f"@upstash/qstash@{JAVASCRIPT_SDKS[version]}")
     session.run(
-        *("npm", "install", "--prefix", folder, *JAVASCRIPT_SDK),
+        *("npm", "install", "--prefix", folder, *packages),
         *("--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"),
         external=True,
     )
@@ -208,7 +221,7 @@ def bench(session: nox.Session) -> None:
     arguments = ["--json", "bench.json", "--picture", "docs/workers.svg", *session.posargs]
     with tempfile.TemporaryDirectory() as folder:
         if shutil.which("node") and shutil.which("npm"):
-            install_sdk(session, folder)
+            install_sdk(session, folder, NEWEST_SDK)
             arguments += ["--sdk", folder]
         session.run("python", "benchmarks/run.py", *arguments)
 

@@ -134,10 +134,17 @@ def test_payloads_have_their_own_times() -> None:
         Emulator(failed_runs(2), newest=LATER)
 
 
-@pytest.mark.parametrize("newest", [None, 50_000_000_000])
-def test_more_runs_than_there_is_time_for_are_refused(newest: int | None) -> None:
-    with pytest.raises(ValueError, match=r"at most [\d,]+ sample runs"):
-        Emulator(10**8, newest=newest)
+@pytest.mark.parametrize(("runs", "newest"), [(10**8, None), (2_000_000, 50_000_000_000), (1_000, 30_000_000), (1, 5)])
+def test_runs_from_before_1970_are_refused(runs: int, newest: int | None) -> None:
+    with pytest.raises(ValueError, match=f"no time for {runs:,} sample runs"):
+        Emulator(runs, newest=newest)
+
+
+def test_runs_may_go_back_to_1970() -> None:
+    with Emulator(200_000, newest=8_000_000_000) as dlq, client(dlq) as http:
+        oldest = list_all(http, toDate=100_000_000)
+    assert oldest
+    assert all(0 < run["workflowCreatedAt"] < run["createdAt"] <= 100_000_000 for run in oldest)
 
 
 def queries(runs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

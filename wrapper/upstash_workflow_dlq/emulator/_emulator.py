@@ -26,7 +26,7 @@ class Emulator:
     there may be millions. `newest` (Unix milliseconds) says when the first of them failed; see `failed_runs`.
 
     The queue outlives `stop()`, and a later `start()` listens on the same port again. Raises ValueError for a host that
-    is not loopback, an empty token, and more sample runs than there is time for since 1970.
+    is not loopback, an empty token, and sample runs that would be from before 1970.
     """
 
     def __init__(

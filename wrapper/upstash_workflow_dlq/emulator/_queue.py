@@ -116,7 +116,7 @@ class Queue:
         samples = self._samples
         start, end = samples.older_than(before), len(samples) if since is None else samples.older_than(since)
         matching = samples.matching(selection.checks, self._present, start, end)
-        if not self._added:  # merge has its price
+        if not self._added:  # merging would slow down every page of samples
             return matching
         return merge(matching, self._matching_added(selection, since, before), key=attrgetter("position"), reverse=True)
 

@@ -31,26 +31,37 @@ _MASKS = 64
 
 
 class SampleRuns:
-    """Sample runs by index, newest first. `payloads` are the first round, or all of them if they are fewer."""
+    """Sample runs by index, newest first. `payloads` are the first round, or all of them if they are fewer.
+
+    Raises ValueError if the oldest would be from before 1970.
+    """
 
     def __init__(self, count: int, payloads: Sequence[Payload]) -> None:
+        positions = [position_of(payload["dlqId"]) or (0, 0) for payload in payloads] or [(0, 0)]
         self._count = count
-        self._newest = _position(payloads[0])[0] if payloads else 0
-        self._templates = [_Template(payload, self._newest // _STEP) for payload in payloads]
-        first = [template.first for template in self._templates]
-        self._keys = [(self._newest - run.moment, -run.number) for run in first]
-        self._steps = (self._keys[-1][0] if payloads else 0) // _STEP + 1
+        self._newest = positions[0][0]
+        self._keys = [(self._newest - moment, -number) for moment, number in positions]
+        self._steps = self._keys[-1][0] // _STEP + 1
         """How many steps the rounds are apart."""
-        self._masks: dict[tuple[Check, ...], int] = {}
-        most = max(VARIETY, self._newest // (self._steps * _STEP) * VARIETY)
-        if count > most:
-            raise ValueError(f"at most {most:,} sample runs fit between 1970 and the newest, got {count:,}")
-        self._later = [template.later() for template in self._templates] if count > VARIETY else []
-        self._fills = sorted({later.fill for later in self._later})
+        rounds, place = divmod(max(count - 1, 0), VARIETY)
+        oldest = positions[place][0] - rounds * self._steps * _STEP
+        if count and oldest < 2 * _STEP:  # its leading digits, and those of its other times, must not be 0
+            raise ValueError(f"there is no time for {count:,} sample runs between 1970 and the newest")
+        self._templates = [
+            _Template(position, payload, self._newest // _STEP)
+            for position, payload in zip(positions, payloads, strict=False)
+        ]
+        self._later = [template.later() for template in self._templates] if rounds else []
+        self._fills = {later.fill for later in self._later}
         self._last_step = max((template.last_step for template in self._templates), default=0)
+        self._masks: dict[tuple[Check, ...], int] = {}
 
     def __len__(self) -> int:
         return self._count
+
+    def __iter__(self) -> Iterator[Run]:
+        for start in range(0, self._count, VARIETY):
+            yield from self._runs(start // VARIETY, range(min(self._count - start, VARIETY)))
 
     def __getitem__(self, index: int) -> Run:
         number, place = divmod(index, VARIETY)
@@ -138,8 +149,8 @@ class _Template:
     Steps are counted back from the one of the newest run.
     """
 
-    def __init__(self, payload: Payload, first_step: int) -> None:
-        self.first = AddedRun(_position(payload), payload)
+    def __init__(self, position: Position, payload: Payload, first_step: int) -> None:
+        self.first = AddedRun(position, payload)
         self.times: dict[str, int] = {name: payload[name] for name in _TIMES}
         self._payload = payload
         self._id_starts: dict[str, str] = {name: payload[name][:-_ID_END] for name in _IDS}
@@ -196,9 +207,3 @@ class _Later:
     text: list[bytes]
     fill: tuple[int, int]
     odd_holes: list[tuple[int, int]]
-
-
-def _position(payload: Payload) -> Position:
-    position = position_of(payload["dlqId"])
-    assert position is not None  # noqa: S101 - sample runs have ids like the service's
-    return position

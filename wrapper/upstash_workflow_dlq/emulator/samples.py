@@ -30,8 +30,7 @@ def failed_runs(count: int, *, newest: int = NEWEST) -> list[dict[str, Any]]:
     The first one is the recorded run. The same arguments give the same runs, and fewer runs are the beginning of more.
     Another `newest` moves all times, and so the ids, and changes nothing else. Raises ValueError for a negative count.
     """
-    samples = sample_runs(count, newest)
-    return [samples[index].payload() for index in range(count)]
+    return [run.payload() for run in sample_runs(count, newest)]
 
 
 def sample_runs(count: int, newest: int = NEWEST) -> SampleRuns:
