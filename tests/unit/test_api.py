@@ -98,7 +98,17 @@ def test_both_colours_have_the_same_methods_with_the_same_parameters(sync: type,
 def test_both_clients_are_made_alike() -> None:
     assert parameters(DLQClient) == parameters(AsyncDLQClient)
     assert [name for name, *_ in parameters(DLQClient)] == [
-        *("token", "base_url", "region", "auth", "timeout", "retry", "transport", "allow_insecure")
+        *(
+            "token",
+            "base_url",
+            "region",
+            "auth",
+            "timeout",
+            "retry",
+            "transport",
+            "trust_connect_errors",
+            "allow_insecure",
+        )
     ]
 
 
@@ -147,7 +157,7 @@ def test_the_low_level_client_hides_no_status() -> None:
 
 def test_low_level_deletes_are_repeated_only_if_nothing_was_done(waits: list[float]) -> None:
     wire = Wire(httpx.ConnectError("refused"), 429, 503)
-    with DLQClient("t0ken", transport=wire) as client, pytest.raises(UnexpectedStatus):
+    with DLQClient("t0ken", transport=wire, trust_connect_errors=True) as client, pytest.raises(UnexpectedStatus):
         delete_failed_run.sync(client=client.low_level, dlq_id="1")
     wire = Wire(httpx.ReadTimeout("slow"))
     with DLQClient("t0ken", transport=wire) as client, pytest.raises(httpx.ReadTimeout):

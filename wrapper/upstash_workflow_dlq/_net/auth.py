@@ -35,7 +35,12 @@ class _TokenTransport:
                 url = url.copy_merge_params({"qstash_token": self._credentials.token})
             else:
                 headers.append((b"Authorization", b"Bearer " + self._credentials.token.encode()))
-        return httpx.Request(request.method, url, headers=headers, stream=request.stream, extensions=request.extensions)
+        outgoing = httpx.Request(
+            request.method, url, headers=headers, stream=request.stream, extensions=request.extensions
+        )
+        if isinstance(request.stream, httpx.ByteStream):
+            outgoing.read()  # the transport of pyreqwest takes no stream that is sync and async at once
+        return outgoing
 
     @contextmanager
     def _redacting(self) -> Iterator[None]:

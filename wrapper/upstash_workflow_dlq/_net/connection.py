@@ -12,7 +12,7 @@ from weakref import WeakSet
 import httpx
 
 from .._core.answers import Answer, Call, Flow
-from .._core.retries import Sent, logger
+from .._core.retries import NEVER_SENT, Sent, logger
 from .._version import __version__
 from ..errors import ConfigurationError, TransportError
 from .auth import AsyncTokenTransport, TokenTransport
@@ -115,11 +115,13 @@ class Connection(_Connection[Sender]):
         timeout: httpx.Timeout,
         retry: Retry | EllipsisType | None,
         transport: httpx.BaseTransport | None,
+        trust_connect_errors: bool,
         clock: SystemClock,
     ) -> None:
         inner = _network_transport(httpx.HTTPTransport, config) if transport is None else transport
         _check_transport(inner, httpx.BaseTransport)
-        super().__init__(config, timeout, Sender(TokenTransport(config, inner), retry, clock))
+        never_sent = _never_sent(inner, trust_connect_errors)
+        super().__init__(config, timeout, Sender(TokenTransport(config, inner), retry, clock, never_sent))
         self.readers: WeakSet[Reader] = WeakSet()
 
     def run(self, flow: Flow[T], sleep: Callable[[float], object] | None = None) -> T:
@@ -159,11 +161,13 @@ class AsyncConnection(_Connection[AsyncSender]):
         timeout: httpx.Timeout,
         retry: Retry | EllipsisType | None,
         transport: httpx.AsyncBaseTransport | None,
+        trust_connect_errors: bool,
         clock: SystemClock,
     ) -> None:
         inner = _network_transport(httpx.AsyncHTTPTransport, config) if transport is None else transport
         _check_transport(inner, httpx.AsyncBaseTransport)
-        super().__init__(config, timeout, AsyncSender(AsyncTokenTransport(config, inner), retry, clock))
+        never_sent = _never_sent(inner, trust_connect_errors)
+        super().__init__(config, timeout, AsyncSender(AsyncTokenTransport(config, inner), retry, clock, never_sent))
         self.readers: WeakSet[AsyncReader] = WeakSet()
 
     async def run(self, flow: Flow[T]) -> T:
@@ -201,6 +205,21 @@ def _network_transport(kind: Callable[..., TransportT], config: Config) -> Trans
         raise ConfigurationError(
             "the proxy in the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) is not a valid URL"
         ) from None
+
+
+def _never_sent(
+    transport: httpx.BaseTransport | httpx.AsyncBaseTransport, trust_connect_errors: object
+) -> tuple[type[Exception], ...]:
+    """Errors of the transport that prove that a request was not sent.
+
+    Not of subclasses of httpx's own: what they override may send a request twice, or by other means.
+    """
+    if not isinstance(trust_connect_errors, bool):
+        raise ConfigurationError(
+            f"trust_connect_errors must be True or False, not {type(trust_connect_errors).__name__}"
+        )
+    is_known = type(transport) in (httpx.HTTPTransport, httpx.AsyncHTTPTransport)
+    return NEVER_SENT if is_known or trust_connect_errors else ()
 
 
 def _check_transport(transport: object, kind: type[httpx.BaseTransport] | type[httpx.AsyncBaseTransport]) -> None:

@@ -21,10 +21,13 @@ ResponseHook = Callable[[httpx.Response], object]
 
 
 class _Sender:
-    def __init__(self, rules: Retry | EllipsisType | None, clock: SystemClock) -> None:
+    def __init__(
+        self, rules: Retry | EllipsisType | None, clock: SystemClock, never_sent: tuple[type[Exception], ...]
+    ) -> None:
         check_rules(rules)
         self.rules = rules
         self.clock = clock
+        self.never_sent = never_sent
         self.hooks: list[ResponseHook] = []
 
     def _show(self, request: httpx.Request, response: httpx.Response) -> None:
@@ -36,13 +39,19 @@ class _Sender:
 class Sender(_Sender, httpx.BaseTransport):
     """Also the transport of the low-level client, whose requests may be repeated if they only read."""
 
-    def __init__(self, inner: TokenTransport, rules: Retry | EllipsisType | None, clock: SystemClock) -> None:
-        super().__init__(rules, clock)
+    def __init__(
+        self,
+        inner: TokenTransport,
+        rules: Retry | EllipsisType | None,
+        clock: SystemClock,
+        never_sent: tuple[type[Exception], ...],
+    ) -> None:
+        super().__init__(rules, clock, never_sent)
         self._inner = inner
 
     def send(self, request: httpx.Request, policy: RetryPolicy, sleep: Callable[[float], object] | None = None) -> Sent:
         """Raises what the last try raised. `sleep` waits between tries, if the clock of the client is not to."""
-        trying = tries(policy, self.rules, request.method, self.clock)
+        trying = tries(policy, self.rules, request.method, self.clock, self.never_sent)
         next(trying)
         try:
             while True:
@@ -68,12 +77,18 @@ class Sender(_Sender, httpx.BaseTransport):
 class AsyncSender(_Sender, httpx.AsyncBaseTransport):
     """`Sender` for asyncio and trio."""
 
-    def __init__(self, inner: AsyncTokenTransport, rules: Retry | EllipsisType | None, clock: SystemClock) -> None:
-        super().__init__(rules, clock)
+    def __init__(
+        self,
+        inner: AsyncTokenTransport,
+        rules: Retry | EllipsisType | None,
+        clock: SystemClock,
+        never_sent: tuple[type[Exception], ...],
+    ) -> None:
+        super().__init__(rules, clock, never_sent)
         self._inner = inner
 
     async def send(self, request: httpx.Request, policy: RetryPolicy) -> Sent:
-        trying = tries(policy, self.rules, request.method, self.clock)
+        trying = tries(policy, self.rules, request.method, self.clock, self.never_sent)
         next(trying)
         try:
             while True:
