@@ -93,8 +93,8 @@ def _limits(flow_control: FlowControl) -> str:
     if not parts:
         raise ValueError("flow_control limits nothing: give it parallelism or rate")
     if flow_control.period is not None:
-        given = flow_control.period
-        period = _duration("period of flow_control", timedelta(seconds=given) if isinstance(given, int) else given)
+        name, given = "period of flow_control", flow_control.period
+        period = f"{checks.whole_number(name, given, least=0)}s" if isinstance(given, int) else _duration(name, given)
         if "," in period or "=" in period:
             raise ValueError(f"period of flow_control {period!r} would be read as another limit")
         parts.append(f"period={period}")
