@@ -79,7 +79,7 @@ def test_a_time_that_cannot_be_read_spoils_only_itself(connect: Connect, created
 def test_a_filter_that_is_no_time_is_a_value_error(connect: Connect, name: str, text: str) -> None:
     wire = Wire()
     with pytest.raises(ValueError, match=f"{name} .* is not an ISO 8601 time"):
-        connect(transport=wire).list(**{name: text})
+        connect(transport=wire).count(**{name: text})  # type: ignore[arg-type]
     assert wire.sent == []
 
 

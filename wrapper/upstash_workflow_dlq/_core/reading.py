@@ -5,9 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..errors import PaginationError
+from ..errors import InvalidResponseError, PaginationError
 from . import checks
-from .answers import REPEATABLE, Answer, Call, Flow, Payload, RetryPolicy, raise_unless_success
+from .answers import (
+    NO_CONTENT,
+    REPEATABLE,
+    Answer,
+    Call,
+    Flow,
+    Payload,
+    RetryPolicy,
+    check_acknowledged,
+    raise_unless_success,
+    says_run_is_missing,
+)
 from .filters import FILTERS, Filters, RunFilters
 from .run import FailedRun, has_status, id_of
 
@@ -145,12 +156,18 @@ class PageWalk:
         return None
 
     def _read(self, runs: list[FailedRun], cursor: str | None) -> Page:
+        if self._listing.filters.response_status:
+            runs = [run for run in runs if has_status(run, self._listing.filters.response_status)]
+        if self._left is not None and len(runs) > self._left and self._exact_cursors:
+            # None would say that this is the end, and the cursor that was sent would skip what is cut off.
+            raise InvalidResponseError(
+                f"the service sent {len(runs)} runs instead of {self._left}, and its cursor points behind all of them: "
+                "read pages without limit"
+            )
         self._cursor = cursor
         self._ended = self._cursor is None
         self._is_circular = self._cursor in self._cursors_seen
         self._cursors_seen.add(self._cursor)
-        if self._listing.filters.response_status:
-            runs = [run for run in runs if has_status(run, self._listing.filters.response_status)]
         if self._left is not None:
             runs = runs[: self._left]
             self._left -= len(runs)
@@ -179,15 +196,27 @@ def count_runs(listing: Listing) -> Flow[int]:
 def get_run(dlq_id: FailedRun | str) -> Flow[FailedRun]:
     from upstash_workflow_rest.api.dlq import get_failed_run
 
-    answer = yield Call(get_failed_run._get_kwargs(id_of(dlq_id)), REPEATABLE)
+    wanted = id_of(dlq_id)
+    answer = yield Call(get_failed_run._get_kwargs(wanted), REPEATABLE)
     raise_unless_success(answer)
-    return FailedRun(Payload.of(answer).members)
+    payload = Payload.of(answer)
+    payload.check_is_about(wanted)
+    # No field of a run is required. But an object with neither of these shows nothing of a failed run.
+    if payload.members.get("dlqId") is None and payload.members.get("workflowUrl") is None:
+        raise InvalidResponseError(
+            f"{payload.where} is no failed run: it has neither dlqId nor workflowUrl (it has: {payload.shown_names()})"
+        )
+    return FailedRun(payload.members)
 
 
 def delete_run(run: FailedRun | str) -> Flow[None]:
     from upstash_workflow_rest.api.dlq import delete_failed_run
 
-    answer = yield Call(delete_failed_run._get_kwargs(id_of(run)), REPEATABLE)
-    # An earlier try may have deleted it, and its answer was lost.
-    if not (answer.status_code == 404 and answer.maybe_done_before):
-        raise_unless_success(answer)
+    dlq_id = id_of(run)
+    answer = yield Call(delete_failed_run._get_kwargs(dlq_id), REPEATABLE)
+    # This 404 has no schema, so it may have no body.
+    is_gone = answer.status_code == 404 and (not answer.content or says_run_is_missing(answer.content, dlq_id))
+    if is_gone and answer.maybe_done_before:
+        return  # an earlier try has deleted it, and its answer was lost
+    raise_unless_success(answer, also=NO_CONTENT)
+    check_acknowledged(answer, dlq_id)

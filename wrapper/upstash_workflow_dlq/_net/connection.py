@@ -138,6 +138,10 @@ class Connection(_Connection[Sender]):
         except StopIteration as ended:
             result: T = ended.value
             return result
+        except BaseException as interrupt:
+            if not isinstance(interrupt, Exception):
+                flow.throw(interrupt)  # a flow may add what it has done, and raises it again
+            raise
         finally:
             flow.close()
 
@@ -183,6 +187,10 @@ class AsyncConnection(_Connection[AsyncSender]):
         except StopIteration as ended:
             result: T = ended.value
             return result
+        except BaseException as interrupt:
+            if not isinstance(interrupt, Exception):
+                flow.throw(interrupt)  # a flow may add what it has done, and raises it again
+            raise
         finally:
             flow.close()
 
