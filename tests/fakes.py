@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator
 from itertools import chain, repeat
 from typing import Any
 
 import httpx
 from upstash_workflow_dlq._net.clock import SystemClock
+
+# For clients that speak plain HTTP: to load the CA certificates takes each of them longer than the rest of its test.
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 Answer = httpx.Response | Exception | dict[str, Any] | int
 

@@ -1,4 +1,4 @@
-"""Answers that the spec allows, sent through the whole client in both colours."""
+"""Answers that the spec allows, sent through the whole client, sync and async."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from fakes import Wire
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from upstash_workflow_dlq import FailedRun, InvalidResponseError
+
+pytestmark = pytest.mark.untraced
 
 # The fixture makes clients and keeps nothing between examples.
 relaxed = settings(

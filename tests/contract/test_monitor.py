@@ -17,7 +17,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from colours import AnyClient
+from blocking import AnyClient
 from conftest import TOKEN, Connect
 from fakes import Wire, page
 from upstash_workflow_dlq import (

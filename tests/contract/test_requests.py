@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from upstash_workflow_dlq.emulator import Emulator, failed_runs
 
+pytestmark = pytest.mark.untraced
+
 RUNS = [
     {"dlqId": "1-0", "failureFunctionState": "CALLBACK_FAIL"},
     {"dlqId": "2-0", "failureFunctionState": "CALLBACK_INPROGRESS"},

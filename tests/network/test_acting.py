@@ -1,11 +1,13 @@
-"""Over real connections, in both colours: every operation does what it says, once, whatever the service does."""
+"""Over real connections, sync and async: every operation does what it says, once, whatever the service does."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from blocking import collect
 from conftest import Connect
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import (
     BadRequestError,
     BulkError,
@@ -19,12 +21,15 @@ from upstash_workflow_dlq import (
 )
 from upstash_workflow_dlq.emulator import Emulator, Settings, faults
 
+pytestmark = pytest.mark.untraced
+
 QUICK = Retry(total=5, backoff_factor=0.001, total_timeout=5)
 RECORDED = "1752829295505-0"
+MANY = ["delete_many", "resume_many", "restart_many"]
 
 
 def ids(runs: Any) -> list[str]:
-    return [run.dlq_id for run in runs]
+    return [run.dlq_id for run in collect(runs)]
 
 
 def acting(emulator: Emulator) -> list[str]:
@@ -72,12 +77,11 @@ def state(run: FailedRun) -> str | None:
     return run.failure_function.state if run.failure_function else None
 
 
-@pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
-@pytest.mark.parametrize("target", ["ids", "list", "filter", "status", "all"])
+@in_pairs({"connect": CLIENTS, "operation": MANY, "target": ["ids", "list", "filter", "status", "all"]})
 def test_a_bulk_call_acts_on_what_a_dry_run_shows(connect: Connect, operation: str, target: str) -> None:
     with Emulator(runs=200) as emulator:
         client = connect(emulator.token, base_url=emulator.url)
-        listed = list(client.list(label=["billing", "email"]))
+        listed = collect(client.list(label=["billing", "email"]))
         targets: dict[str, dict[str, Any]] = {
             "ids": {"dlq_ids": ids(listed)},
             "list": {"dlq_ids": listed},
@@ -86,7 +90,7 @@ def test_a_bulk_call_acts_on_what_a_dry_run_shows(connect: Connect, operation: s
             "all": {"all": True},
         }
         options = targets[target]
-        before = list(client.list())
+        before = collect(client.list())
         would = getattr(client, operation)(dry_run=True, **options)
         assert acting(emulator) == []
         assert len(emulator.runs) == 200
@@ -118,8 +122,13 @@ def patience(fault: faults.Fault) -> float:
     return 0.15 if isinstance(fault, faults.Slow) else 10
 
 
-@pytest.mark.parametrize(("fault", "carried_out"), OPEN, ids=str)
-@pytest.mark.parametrize("operation", ["resume", "restart", "retry_failure_callback"])
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        "operation": ["resume", "restart", "retry_failure_callback"],
+        ("fault", "carried_out"): OPEN,
+    }
+)
 def test_what_may_have_been_done_is_sent_once(
     connect: Connect, operation: str, fault: faults.Fault, carried_out: bool
 ) -> None:
@@ -174,9 +183,14 @@ def test_what_was_certainly_not_done_is_sent_again(connect: Connect, fault: faul
         assert len({run.dlq_id for run in emulator.started}) == len(emulator.started) == 60
 
 
-@pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
-@pytest.mark.parametrize("by", ["filter", "ids", "status"])
-@pytest.mark.parametrize(("fault", "carried_out"), [*OPEN[:3], OPEN[5]], ids=str)
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        "operation": MANY,
+        "by": ["filter", "ids", "status"],
+        ("fault", "carried_out"): [*OPEN[:3], OPEN[5]],
+    }
+)
 def test_a_bulk_call_goes_on_from_where_it_stopped(
     connect: Connect, operation: str, by: str, fault: faults.Fault, carried_out: bool
 ) -> None:
@@ -210,8 +224,7 @@ def test_a_bulk_call_goes_on_from_where_it_stopped(
         assert len({run.dlq_id for run in emulator.started}) == len(emulator.started)
 
 
-@pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
-@pytest.mark.parametrize("empty_pages", [1, 2, 3])
+@in_pairs({"connect": CLIENTS, "operation": MANY, "empty_pages": [1, 2, 3]})
 def test_a_bulk_call_survives_empty_batches(connect: Connect, operation: str, empty_pages: int) -> None:
     for target in ("all", "ids"):
         with Emulator(runs=120, settings=Settings(empty_pages=empty_pages, cursor_end="empty")) as emulator:

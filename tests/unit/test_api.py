@@ -1,4 +1,4 @@
-"""The public face: names, signatures in both colours, and the generated client underneath."""
+"""The public face: names, signatures, sync and async, and the generated client underneath."""
 
 from __future__ import annotations
 
@@ -63,6 +63,23 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     assert set(upstash_workflow_dlq.__all__) <= set(dir(upstash_workflow_dlq))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ([], 0, "emulator --help"),
+        (["--help"], 0, "DLQClient"),
+        (["--version"], 0, "upstash-workflow-dlq "),
+        (["list"], 2, ""),
+    ],
+)
+def test_the_package_can_be_executed_and_says_what_can_be_run(arguments: list[str], status: int, said: str) -> None:
+    command = [sys.executable, "-m", "upstash_workflow_dlq", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == status
+    assert said in done.stdout
+    assert "Traceback" not in done.stderr
+
+
 def test_every_error_is_exported_and_stands_in_the_drawn_tree() -> None:
     kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, Exception)}
     assert kinds == set(errors.__all__)
@@ -87,7 +104,7 @@ def parameters(method: Any) -> list[tuple[str, Any, Any, Any]]:
     ("sync", "asynchronous"),
     [(DLQClient, AsyncDLQClient), (FailedRuns, AsyncFailedRuns), (ScannedRuns, AsyncScannedRuns)],
 )
-def test_both_colours_have_the_same_methods_with_the_same_parameters(sync: type, asynchronous: type) -> None:
+def test_both_clients_have_the_same_methods_with_the_same_parameters(sync: type, asynchronous: type) -> None:
     ours, theirs = public_methods(sync), public_methods(asynchronous)
     assert ours.keys() == theirs.keys()
     for name, method in ours.items():
@@ -98,17 +115,8 @@ def test_both_colours_have_the_same_methods_with_the_same_parameters(sync: type,
 def test_both_clients_are_made_alike() -> None:
     assert parameters(DLQClient) == parameters(AsyncDLQClient)
     assert [name for name, *_ in parameters(DLQClient)] == [
-        *(
-            "token",
-            "base_url",
-            "region",
-            "auth",
-            "timeout",
-            "retry",
-            "transport",
-            "trust_connect_errors",
-            "allow_insecure",
-        )
+        *("token", "base_url", "region", "auth", "timeout", "deadline", "max_response_size"),
+        *("retry", "transport", "trust_connect_errors", "allow_insecure"),
     ]
 
 

@@ -19,7 +19,7 @@ FLOORS = (
     (f"{PACKAGE}._net",),
     (f"{PACKAGE}._base_client",),
     (f"{PACKAGE}._client", f"{PACKAGE}._async_client"),
-    (PACKAGE,),
+    (PACKAGE, f"{PACKAGE}.__main__"),
 )
 ROOMS = (f"{PACKAGE}.emulator", f"{PACKAGE}.contract")
 

@@ -1,4 +1,4 @@
-"""What is tried again, when, and what never is, in both colours."""
+"""What is tried again, when, and what never is, sync and async."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_a_wait_beyond_the_longest_of_the_rules_is_not_begun(connect: Connect, w
     assert waits == []
 
 
-def test_limits_told_beside_another_failure_are_not_waited_for(connect: Connect, waits: list[float]) -> None:
+def test_limits_beside_another_failure_are_not_waited_for(connect: Connect, waits: list[float]) -> None:
     headers = {"RateLimit-Limit": "1000", "RateLimit-Remaining": "900", "RateLimit-Reset": str(int(time.time()) + 3600)}
     wire = Wire(httpx.Response(503, headers=headers), page("1"))
     assert connect(transport=wire).count() == 1

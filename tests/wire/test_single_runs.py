@@ -1,4 +1,4 @@
-"""Getting and deleting one run, in both colours."""
+"""Getting and deleting one run, sync and async."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import httpx
 import pytest
 from conftest import Connect
 from fakes import Wire
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import FailedRun, InvalidResponseError, NotFoundError
 
 
@@ -45,28 +46,27 @@ def test_a_missing_run_is_not_found(connect: Connect, operation: str) -> None:
         getattr(connect(transport=wire), operation)("1")
 
 
-@pytest.mark.parametrize("operation", ["get", "delete"])
-@pytest.mark.parametrize(
-    "id",
-    [
-        "",
-        " ",
-        "\t\n",
-        "\u00a0",
-        ".",
-        "..",
-        "/",
-        "./",
-        "../..",
-        "..\\",
-        "a/../b",
-        "a//b",
-        "a\n",
-        "a\x00",
-        "\u200b",
-        "\ud800",
-    ],
-)
+IDS = [
+    "",
+    " ",
+    "\t\n",
+    "\u00a0",
+    ".",
+    "..",
+    "/",
+    "./",
+    "../..",
+    "..\\",
+    "a/../b",
+    "a//b",
+    "a\n",
+    "a\x00",
+    "\u200b",
+    "\ud800",
+]
+
+
+@in_pairs({"connect": CLIENTS, "operation": ["get", "delete"], "id": IDS})
 def test_an_id_that_could_mean_something_else_is_refused(connect: Connect, operation: str, id: str) -> None:
     wire = Wire()
     for run in (id, FailedRun({"dlqId": id})):

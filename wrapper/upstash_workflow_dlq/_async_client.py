@@ -36,7 +36,7 @@ class AsyncDLQClient(BaseClient[AsyncConnection, httpx.AsyncBaseTransport]):
         transport: httpx.AsyncBaseTransport | None,
         trust_connect_errors: bool,
     ) -> AsyncConnection:
-        return AsyncConnection(self._config, self._timeout, retry, transport, trust_connect_errors, self._clock)
+        return AsyncConnection(self._config, self._limits, retry, transport, trust_connect_errors, self._clock)
 
     async def __aenter__(self) -> Self:
         return self

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 import httpx
 
 from ._net.clock import SystemClock
-from ._net.config import HIDDEN, Config, checked_timeout
+from ._net.config import HIDDEN, Config
 from ._net.connection import HEADERS, AsyncConnection, Connection
+from ._net.limits import Limits
 from ._net.sending import ResponseHook
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         region: str | None = None,
         auth: Literal["header", "query"] = "header",
         timeout: float | httpx.Timeout | None = 30.0,
+        deadline: float | None = 120.0,
+        max_response_size: int | None = 256 * 2**20,
         retry: Retry | EllipsisType | None = ...,
         transport: TransportT | None = None,
         trust_connect_errors: bool = False,
@@ -49,6 +52,9 @@ class BaseClient(Generic[ConnectionT, TransportT]):
             region: "us-east-1" or "eu-central-1", since each has its own queue; else `QSTASH_REGION`.
             auth: "query" sends the token as `qstash_token` instead of in the header.
             timeout: seconds for each of connecting, sending and receiving; None waits for ever.
+            deadline: seconds for one request in all, with its retries and the waits between them; None for no limit. A
+                server that sends a byte now and then meets every `timeout`, and not this.
+            max_response_size: bytes of one answer, decompressed; None for no limit. Of an error, at most 1 MiB is read.
             retry: rules of httpx-retries instead of the default ones; None switches retries off. `total_timeout` counts
                 seconds from the first try.
             transport: any httpx transport, for proxies, recorders and tests.
@@ -60,7 +66,7 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         self._config = Config.resolve(
             os.environ, token=token, base_url=base_url, region=region, auth=auth, allow_insecure=allow_insecure
         )
-        self._timeout = checked_timeout(timeout)
+        self._limits = Limits.checked(timeout, deadline, max_response_size)
         self._connection: ConnectionT = self._connect(retry, transport, trust_connect_errors)
 
     def _connect(
@@ -85,7 +91,7 @@ class BaseClient(Generic[ConnectionT, TransportT]):
             self._config.base_url,
             HIDDEN,
             headers=dict(HEADERS),
-            timeout=self._timeout,
+            timeout=self._limits.timeout,
             httpx_args={"transport": self._connection.sender},
             raise_on_unexpected_status=True,
         )

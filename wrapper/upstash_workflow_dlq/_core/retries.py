@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import math
 from collections.abc import Generator
 from types import EllipsisType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -55,14 +56,15 @@ def tries(
     method: str,
     clock: Clock,
     never_sent: tuple[type[Exception], ...],
+    deadline: float | None = None,
 ) -> Generator[float, httpx.Response, Sent]:
-    """The tries of one request. `rules`: `...` for the default ones, None for a single try. `never_sent`: errors of
-    this transport that prove that the request was not sent.
+    """The tries of one request. `rules`: `...` are the default ones, None is a single try. `never_sent`: errors of this
+    transport that prove that the request was not sent. `deadline`: seconds for all tries.
 
     Yields the seconds to wait before each try, is sent its response or thrown its error, and returns the last response
     or raises the last error.
     """
-    decision = _Decision(policy, rules, method, clock, never_sent)
+    decision = _Decision(policy, rules, method, clock, never_sent, deadline)
     wait = 0.0
     maybe_done = False
     while True:
@@ -96,7 +98,9 @@ class _Decision:
         method: str,
         clock: Clock,
         never_sent: tuple[type[Exception], ...],
+        deadline: float | None,
     ) -> None:
+        self._deadline = math.inf if deadline is None else deadline
         self._policy = policy
         self._given = rules
         self._method = method
@@ -141,7 +145,12 @@ class _Decision:
 
     @property
     def _is_exhausted(self) -> bool:
-        return self._rules.is_exhausted() or _time_left(self._rules, self._started, self._clock) <= 0
+        return self._rules.is_exhausted() or self._time_left <= 0
+
+    @property
+    def _time_left(self) -> float:
+        left_of_deadline = self._deadline - (self._clock.now() - self._started)
+        return min(_time_left(self._rules, self._started, self._clock), left_of_deadline)
 
     def _asked_for(self, response: httpx.Response, limited: bool) -> float | None:
         if not self._rules.respect_retry_after_header:
@@ -155,7 +164,7 @@ class _Decision:
 
     def _next(self, failure: str, asked_for: float | None = None) -> float | None:
         rules = self._rules.increment()
-        wait = _wait(rules, asked_for, _time_left(rules, self._started, self._clock))
+        wait = _wait(rules, asked_for, self._time_left)
         if wait is not None:
             logger.info("try %d of %d: %s; next in %.1f s", rules.attempts_made, rules.total + 1, failure, wait)
             self._rules = rules

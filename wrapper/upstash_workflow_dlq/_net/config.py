@@ -118,15 +118,6 @@ def _ca_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def checked_timeout(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
-    if timeout is None or isinstance(timeout, httpx.Timeout):
-        return httpx.Timeout(timeout)
-    # Sockets take no more than about 10**9 seconds.
-    if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not 0 < timeout < 10**9:
-        raise ConfigurationError("timeout must be positive seconds, an httpx.Timeout, or None to wait for ever")
-    return httpx.Timeout(timeout)
-
-
 def _read(environ: Mapping[str, str], names: list[str]) -> str | None:
     return next((value for name in names if (value := environ.get(name, "").strip())), None)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import EllipsisType
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
@@ -18,7 +19,10 @@ from ..errors import ConfigurationError, TransportError
 from .auth import AsyncTokenTransport, TokenTransport
 from .clock import SystemClock
 from .config import Config, environment_proxy, tls_context
+from .limits import Limits
+from .network import AsyncNetworkTransport, NetworkTransport
 from .sending import AsyncSender, Sender
+from .stopping import Stop
 
 if TYPE_CHECKING:
     from httpx_retries import Retry
@@ -30,7 +34,7 @@ HEADERS = {
 }
 
 # As in httpx, but all are kept alive: it would close those beyond 20 after each request.
-LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+POOL_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
 
 T = TypeVar("T")
 SenderT = TypeVar("SenderT", Sender, AsyncSender)
@@ -112,25 +116,27 @@ class Connection(_Connection[Sender]):
     def __init__(
         self,
         config: Config,
-        timeout: httpx.Timeout,
+        limits: Limits,
         retry: Retry | EllipsisType | None,
         transport: httpx.BaseTransport | None,
         trust_connect_errors: bool,
         clock: SystemClock,
     ) -> None:
-        inner = _network_transport(httpx.HTTPTransport, config) if transport is None else transport
-        _check_transport(inner, httpx.BaseTransport)
-        never_sent = _never_sent(inner, trust_connect_errors)
-        super().__init__(config, timeout, Sender(TokenTransport(config, inner), retry, clock, never_sent))
+        if transport is None:
+            transport = NetworkTransport(partial(_httpx_transport, httpx.HTTPTransport, config))
+        _check_transport(transport, httpx.BaseTransport)
+        never_sent = _never_sent(transport, trust_connect_errors)
+        inner = TokenTransport(config, transport, limits.max_response_size, never_sent)
+        super().__init__(config, limits.timeout, Sender(inner, retry, limits.deadline, clock))
         self.readers: WeakSet[Reader] = WeakSet()
 
-    def run(self, flow: Flow[T], sleep: Callable[[float], object] | None = None) -> T:
-        """`sleep` waits between tries, if the clock of the client is not to."""
+    def run(self, flow: Flow[T], stop: Stop | None = None) -> T:
+        """Raises Stopped as soon as `stop` is set."""
         try:
             call = next(flow)
             while True:
                 try:
-                    answer = self._send(call, sleep)
+                    answer = self._send(call, stop)
                 except Exception as error:
                     call = flow.throw(error)
                 else:
@@ -145,10 +151,10 @@ class Connection(_Connection[Sender]):
         finally:
             flow.close()
 
-    def _send(self, call: Call, sleep: Callable[[float], object] | None) -> Answer:
+    def _send(self, call: Call, stop: Stop | None) -> Answer:
         request = self._request(call)
         with self._transport_errors(request):
-            return self._answer(request, self.sender.send(request, call.policy, sleep))
+            return self._answer(request, self.sender.send(request, call.policy, stop))
 
     def close(self) -> None:
         for reader in list(self.readers):
@@ -162,16 +168,18 @@ class AsyncConnection(_Connection[AsyncSender]):
     def __init__(
         self,
         config: Config,
-        timeout: httpx.Timeout,
+        limits: Limits,
         retry: Retry | EllipsisType | None,
         transport: httpx.AsyncBaseTransport | None,
         trust_connect_errors: bool,
         clock: SystemClock,
     ) -> None:
-        inner = _network_transport(httpx.AsyncHTTPTransport, config) if transport is None else transport
-        _check_transport(inner, httpx.AsyncBaseTransport)
-        never_sent = _never_sent(inner, trust_connect_errors)
-        super().__init__(config, timeout, AsyncSender(AsyncTokenTransport(config, inner), retry, clock, never_sent))
+        if transport is None:
+            transport = AsyncNetworkTransport(partial(_httpx_transport, httpx.AsyncHTTPTransport, config))
+        _check_transport(transport, httpx.AsyncBaseTransport)
+        never_sent = _never_sent(transport, trust_connect_errors)
+        inner = AsyncTokenTransport(config, transport, limits.max_response_size, never_sent)
+        super().__init__(config, limits.timeout, AsyncSender(inner, retry, limits.deadline, clock))
         self.readers: WeakSet[AsyncReader] = WeakSet()
 
     async def run(self, flow: Flow[T]) -> T:
@@ -205,29 +213,29 @@ class AsyncConnection(_Connection[AsyncSender]):
         await self.sender.aclose()
 
 
-def _network_transport(kind: Callable[..., TransportT], config: Config) -> TransportT:
+def _httpx_transport(kind: Callable[..., TransportT], config: Config) -> TransportT:
     url = config.base_url
     try:
-        return kind(verify=tls_context(url), proxy=environment_proxy(url), limits=LIMITS)
+        return kind(verify=tls_context(url), proxy=environment_proxy(url), limits=POOL_LIMITS)
     except (httpx.InvalidURL, ValueError):
         raise ConfigurationError(
             "the proxy in the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) is not a valid URL"
         ) from None
 
 
-def _never_sent(
-    transport: httpx.BaseTransport | httpx.AsyncBaseTransport, trust_connect_errors: object
-) -> tuple[type[Exception], ...]:
+# Ours add nothing to httpx's own that could raise another error for a connection.
+TRUSTED = (httpx.HTTPTransport, httpx.AsyncHTTPTransport, NetworkTransport, AsyncNetworkTransport)
+
+
+def _never_sent(transport: object, trust_connect_errors: object) -> tuple[type[Exception], ...]:
     """Errors of the transport that prove that a request was not sent.
 
     Not of subclasses of httpx's own: what they override may send a request twice, or by other means.
     """
     if not isinstance(trust_connect_errors, bool):
-        raise ConfigurationError(
-            f"trust_connect_errors must be True or False, not {type(trust_connect_errors).__name__}"
-        )
-    is_known = type(transport) in (httpx.HTTPTransport, httpx.AsyncHTTPTransport)
-    return NEVER_SENT if is_known or trust_connect_errors else ()
+        kind = type(trust_connect_errors).__name__
+        raise ConfigurationError(f"trust_connect_errors must be True or False, not {kind}")
+    return NEVER_SENT if type(transport) in TRUSTED or trust_connect_errors else ()
 
 
 def _check_transport(transport: object, kind: type[httpx.BaseTransport] | type[httpx.AsyncBaseTransport]) -> None:
