@@ -43,7 +43,7 @@ def test_a_valid_page_is_read_as_it_is(connect: Connect, data: st.DataObject) ->
 @relaxed
 @given(data=st.data())
 def test_a_valid_run_can_be_read_field_by_field(connect: Connect, data: st.DataObject) -> None:
-    payload = data.draw(valid_payloads("getFailedRun"))
+    payload = data.draw(valid_payloads("getFailedRun")) | {"dlqId": "1"}
     run = connect(transport=Wire(payload)).get("1")
     assert run.to_dict() == payload
     for name in dir(FailedRun):

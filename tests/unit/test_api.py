@@ -116,7 +116,7 @@ def test_both_clients_are_made_alike() -> None:
     assert parameters(DLQClient) == parameters(AsyncDLQClient)
     assert [name for name, *_ in parameters(DLQClient)] == [
         *("token", "base_url", "region", "auth", "timeout", "deadline", "max_response_size"),
-        *("retry", "transport", "allow_insecure"),
+        *("retry", "transport", "trust_connect_errors", "allow_insecure"),
     ]
 
 
@@ -197,7 +197,7 @@ def test_what_it_raises_does_not_show_the_token() -> None:
 
 def test_low_level_deletes_are_repeated_only_if_nothing_was_done(waits: list[float]) -> None:
     wire = Wire(httpx.ConnectError("refused"), 429, 503)
-    with DLQClient("t0ken", transport=wire) as client, pytest.raises(UnexpectedStatus):
+    with DLQClient("t0ken", transport=wire, trust_connect_errors=True) as client, pytest.raises(UnexpectedStatus):
         delete_failed_run.sync(client=client.low_level, dlq_id="1")
     wire = Wire(httpx.ReadTimeout("slow"))
     with DLQClient("t0ken", transport=wire) as client, pytest.raises(httpx.ReadTimeout):

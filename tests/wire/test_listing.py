@@ -195,7 +195,7 @@ def test_members_of_enumerations_stand_for_their_text(connect: Connect) -> None:
         LABEL = "billing"
         CURSOR = "a"
 
-    wire = Wire(page(), {})
+    wire = Wire(page(), {"dlqId": "billing"})
     client = connect(transport=wire)
     assert ids(client.list(label=Name.LABEL, cursor=Name.CURSOR)) == []
     client.get(Name.LABEL)

@@ -31,9 +31,12 @@ class AsyncDLQClient(BaseClient[AsyncConnection, httpx.AsyncBaseTransport]):
     """`DLQClient` for asyncio and trio. Tasks of one event loop may share a client. Close it, or use `async with`."""
 
     def _connect(
-        self, retry: Retry | EllipsisType | None, transport: httpx.AsyncBaseTransport | None
+        self,
+        retry: Retry | EllipsisType | None,
+        transport: httpx.AsyncBaseTransport | None,
+        trust_connect_errors: bool,
     ) -> AsyncConnection:
-        return AsyncConnection(self._config, self._limits, retry, transport, self._clock)
+        return AsyncConnection(self._config, self._limits, retry, transport, trust_connect_errors, self._clock)
 
     async def __aenter__(self) -> Self:
         return self

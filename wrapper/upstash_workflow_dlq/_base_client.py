@@ -40,6 +40,7 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         max_response_size: int | None = 256 * 2**20,
         retry: Retry | EllipsisType | None = ...,
         transport: TransportT | None = None,
+        trust_connect_errors: bool = False,
         allow_insecure: bool = False,
     ) -> None:
         """Read what is not given from the environment. Nothing is sent.
@@ -60,15 +61,20 @@ class BaseClient(Generic[ConnectionT, TransportT]):
             retry: rules of httpx-retries instead of the default ones; None switches retries off. `total_timeout` counts
                 seconds from the first try.
             transport: any httpx transport, for proxies, recorders and tests.
+            trust_connect_errors: True says that `transport` raises `httpx.ConnectError`, `ConnectTimeout` and
+                `PoolTimeout` only if it has sent nothing. Then resume and the like are tried again after them. Of
+                httpx's own transports (not of subclasses) that is known. httpx-aiohttp and pyreqwest are different.
             allow_insecure: accept plain http to other machines, although it sends the token in clear.
         """
         place = Place(token, base_url, region, auth)
         del token, base_url, region, auth  # tracebacks may show variables, and each of these may be the token
         self._config = Config.resolve(place, allow_insecure=allow_insecure)
         self._limits = Limits.checked(timeout, deadline, max_response_size)
-        self._connection: ConnectionT = self._connect(retry, transport)
+        self._connection: ConnectionT = self._connect(retry, transport, trust_connect_errors)
 
-    def _connect(self, retry: Retry | EllipsisType | None, transport: TransportT | None) -> ConnectionT:
+    def _connect(
+        self, retry: Retry | EllipsisType | None, transport: TransportT | None, trust_connect_errors: bool
+    ) -> ConnectionT:
         raise NotImplementedError
 
     def __repr__(self) -> str:

@@ -31,8 +31,13 @@ class DLQClient(BaseClient[Connection, httpx.BaseTransport]):
     anything is sent.
     """
 
-    def _connect(self, retry: Retry | EllipsisType | None, transport: httpx.BaseTransport | None) -> Connection:
-        return Connection(self._config, self._limits, retry, transport, self._clock)
+    def _connect(
+        self,
+        retry: Retry | EllipsisType | None,
+        transport: httpx.BaseTransport | None,
+        trust_connect_errors: bool,
+    ) -> Connection:
+        return Connection(self._config, self._limits, retry, transport, trust_connect_errors, self._clock)
 
     def __enter__(self) -> Self:
         return self

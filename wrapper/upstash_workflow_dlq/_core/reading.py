@@ -9,15 +9,18 @@ from .._redaction import redacted
 from ..errors import InvalidResponseError, PaginationError, clipped
 from . import checks
 from .answers import (
+    NO_CONTENT,
     REPEATABLE,
     Answer,
     Call,
     Flow,
     Payload,
     RetryPolicy,
+    check_acknowledged,
     cursor_complaint,
-    name_of,
     raise_unless_success,
+    says_run_is_missing,
+    where,
 )
 from .filters import FILTERS, Filters, RunFilters
 from .run import FailedRun, has_status, id_of
@@ -188,6 +191,12 @@ class PageWalk:
         if self._listing.filters.response_status:
             runs = [run for run in runs if has_status(run, self._listing.filters.response_status)]
         left = at.left
+        if left is not None and len(runs) > left and self._exact_cursors:
+            # None would say that this is the end, and the cursor that was sent would skip what is cut off.
+            raise InvalidResponseError(
+                f"the service sent {len(runs)} runs instead of {left}, and its cursor points behind all of them: "
+                "read pages without limit"
+            )
         if left is not None:
             runs = runs[:left]
             left -= len(runs)
@@ -202,7 +211,7 @@ def _read_runs(answer: Answer) -> tuple[list[FailedRun], str | None]:
     if (page := split_page(answer.content)) is not None:
         heads, contents, cursor = page
         if cursor and (complaint := cursor_complaint(cursor)) is not None:
-            raise InvalidResponseError(f"cursor in {name_of(answer)} {complaint}")
+            raise InvalidResponseError(f"cursor in {where(answer)} {complaint}")
         return list(map(FailedRun._of_json, contents, heads)), cursor or None
     payload = Payload.of(answer)
     return [FailedRun(message) for message in payload.objects("messages")], payload.cursor
@@ -220,15 +229,27 @@ def count_runs(listing: Listing) -> Flow[int]:
 def get_run(dlq_id: FailedRun | str) -> Flow[FailedRun]:
     from upstash_workflow_rest.api.dlq import get_failed_run
 
-    answer = yield Call(get_failed_run._get_kwargs(id_of(dlq_id)), REPEATABLE)
+    wanted = id_of(dlq_id)
+    answer = yield Call(get_failed_run._get_kwargs(wanted), REPEATABLE)
     raise_unless_success(answer)
-    return FailedRun(Payload.of(answer).members)
+    payload = Payload.of(answer)
+    payload.check_is_about(wanted)
+    # No field of a run is required. But an object with neither of these shows nothing of a failed run.
+    if payload.members.get("dlqId") is None and payload.members.get("workflowUrl") is None:
+        raise InvalidResponseError(
+            f"{payload.where} is no failed run: it has neither dlqId nor workflowUrl (it has: {payload.shown_names()})"
+        )
+    return FailedRun(payload.members)
 
 
 def delete_run(run: FailedRun | str) -> Flow[None]:
     from upstash_workflow_rest.api.dlq import delete_failed_run
 
-    answer = yield Call(delete_failed_run._get_kwargs(id_of(run)), REPEATABLE)
-    # An earlier try may have deleted it, and its answer was lost.
-    if not (answer.status_code == 404 and answer.maybe_done_before):
-        raise_unless_success(answer)
+    dlq_id = id_of(run)
+    answer = yield Call(delete_failed_run._get_kwargs(dlq_id), REPEATABLE)
+    # This 404 has no schema, so it may have no body.
+    is_gone = answer.status_code == 404 and (not answer.content or says_run_is_missing(answer.content, dlq_id))
+    if is_gone and answer.maybe_done_before:
+        return  # an earlier try has deleted it, and its answer was lost
+    raise_unless_success(answer, also=NO_CONTENT)
+    check_acknowledged(answer, dlq_id)

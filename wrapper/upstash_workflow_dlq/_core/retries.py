@@ -27,7 +27,8 @@ logger = logging.getLogger("upstash_workflow_dlq")
 # Seconds from the first try, after which no other is begun. For rules that have no total_timeout, too.
 TOTAL_TIMEOUT = 60.0
 
-# A connection that was never made carried no request.
+# What httpx's own transports raise for a connection that was never made, and so carried no request. Other transports
+# raise them for lost answers, too: httpx-aiohttp and pyreqwest do, if the server closes the connection.
 NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 # Seconds between two tries of a scan that meets a rate limit, even if the rules know no wait: it may try for a minute.
@@ -54,14 +55,16 @@ def tries(
     rules: Retry | EllipsisType | None,
     method: str,
     clock: Clock,
+    never_sent: tuple[type[Exception], ...],
     deadline: float | None = None,
 ) -> Generator[float, httpx.Response, Sent]:
-    """The tries of one request. `rules`: `...` are the default ones, None is a single try. `deadline`: seconds for all.
+    """The tries of one request. `rules`: `...` are the default ones, None is a single try. `never_sent`: errors of this
+    transport that prove that the request was not sent. `deadline`: seconds for all tries.
 
     Yields the seconds to wait before each try, is sent its response or thrown its error, and returns the last response
     or raises the last error.
     """
-    decision = _Decision(policy, rules, method, clock, deadline)
+    decision = _Decision(policy, rules, method, clock, never_sent, deadline)
     wait = 0.0
     maybe_done = False
     while True:
@@ -75,7 +78,7 @@ def tries(
             again = decision.after_error(error)
             if again is None:
                 raise
-            maybe_done = maybe_done or not isinstance(error, NEVER_SENT)
+            maybe_done = maybe_done or not isinstance(error, never_sent)
         wait = again
 
 
@@ -94,6 +97,7 @@ class _Decision:
         rules: Retry | EllipsisType | None,
         method: str,
         clock: Clock,
+        never_sent: tuple[type[Exception], ...],
         deadline: float | None,
     ) -> None:
         self._deadline = math.inf if deadline is None else deadline
@@ -101,6 +105,7 @@ class _Decision:
         self._given = rules
         self._method = method
         self._clock = clock
+        self._never_sent = never_sent
         self._started = clock.now()
 
     def after_response(self, response: httpx.Response) -> float | None:
@@ -123,7 +128,7 @@ class _Decision:
 
     def after_error(self, error: Exception) -> float | None:
         """Seconds until the next try; None if this error is final."""
-        if self._given is None or self._is_exhausted or not (self._may_repeat or isinstance(error, NEVER_SENT)):
+        if self._given is None or self._is_exhausted or not (self._may_repeat or isinstance(error, self._never_sent)):
             return None
         # A body that cannot be decompressed was cut short or garbled on the way.
         if isinstance(error, httpx.DecodingError) or self._rules.is_retryable_exception(error):

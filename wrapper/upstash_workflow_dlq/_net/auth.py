@@ -24,7 +24,9 @@ class _TokenTransport:
     exceptions. Bodies are read here: if one is cut short, the request can still be repeated.
     """
 
-    def __init__(self, config: Config, max_response_size: int | None) -> None:
+    def __init__(self, config: Config, max_response_size: int | None, never_sent: tuple[type[Exception], ...]) -> None:
+        """`never_sent`: errors of the inner transport that prove that a request was not sent."""
+        self.never_sent = never_sent
         self._max_response_size = max_response_size
         self._credentials = config.credentials
         self._origin = _origin(httpx.URL(config.base_url))
@@ -43,12 +45,23 @@ class _TokenTransport:
                 url = url.copy_merge_params({"qstash_token": self._credentials.token})
             else:
                 headers.append((b"Authorization", b"Bearer " + self._credentials.token.encode()))
-        return httpx.Request(request.method, url, headers=headers, stream=request.stream, extensions=request.extensions)
+        outgoing = httpx.Request(
+            request.method, url, headers=headers, stream=request.stream, extensions=request.extensions
+        )
+        if isinstance(request.stream, httpx.ByteStream):
+            outgoing.read()  # the transport of pyreqwest takes no stream that is sync and async at once
+        return outgoing
 
 
 class TokenTransport(_TokenTransport):
-    def __init__(self, config: Config, inner: httpx.BaseTransport, max_response_size: int | None) -> None:
-        super().__init__(config, max_response_size)
+    def __init__(
+        self,
+        config: Config,
+        inner: httpx.BaseTransport,
+        max_response_size: int | None,
+        never_sent: tuple[type[Exception], ...],
+    ) -> None:
+        super().__init__(config, max_response_size, never_sent)
         self._inner = inner
 
     def exchange(self, request: httpx.Request, seconds: float | None, stop: Stop | None) -> httpx.Response:
@@ -74,8 +87,14 @@ class TokenTransport(_TokenTransport):
 
 
 class AsyncTokenTransport(_TokenTransport):
-    def __init__(self, config: Config, inner: httpx.AsyncBaseTransport, max_response_size: int | None) -> None:
-        super().__init__(config, max_response_size)
+    def __init__(
+        self,
+        config: Config,
+        inner: httpx.AsyncBaseTransport,
+        max_response_size: int | None,
+        never_sent: tuple[type[Exception], ...],
+    ) -> None:
+        super().__init__(config, max_response_size, never_sent)
         self._inner = inner
 
     async def exchange(self, request: httpx.Request, seconds: float | None) -> httpx.Response:

@@ -14,7 +14,7 @@ from weakref import WeakSet
 import httpx
 
 from .._core.answers import Answer, Call, Flow
-from .._core.retries import Sent, logger
+from .._core.retries import NEVER_SENT, Sent, logger
 from .._redaction import redacted
 from .._version import __version__
 from ..errors import ConfigurationError, DLQError, TransportError
@@ -120,12 +120,14 @@ class Connection(_Connection[Sender]):
         limits: Limits,
         retry: Retry | EllipsisType | None,
         transport: httpx.BaseTransport | None,
+        trust_connect_errors: bool,
         clock: SystemClock,
     ) -> None:
         if transport is None:
             transport = NetworkTransport(partial(_httpx_transport, httpx.HTTPTransport, config))
         _check_transport(transport, httpx.BaseTransport)
-        inner = TokenTransport(config, transport, limits.max_response_size)
+        never_sent = _never_sent(transport, trust_connect_errors)
+        inner = TokenTransport(config, transport, limits.max_response_size, never_sent)
         super().__init__(config, limits.timeout, Sender(inner, retry, limits.deadline, clock))
         self.readers: WeakSet[Reader] = WeakSet()
 
@@ -145,6 +147,10 @@ class Connection(_Connection[Sender]):
             return result
         except DLQError as error:
             forget_our_variables(error)
+            raise
+        except BaseException as interrupt:
+            if not isinstance(interrupt, Exception):
+                flow.throw(interrupt)  # a flow may add what it has done, and raises it again
             raise
         finally:
             flow.close()
@@ -169,12 +175,14 @@ class AsyncConnection(_Connection[AsyncSender]):
         limits: Limits,
         retry: Retry | EllipsisType | None,
         transport: httpx.AsyncBaseTransport | None,
+        trust_connect_errors: bool,
         clock: SystemClock,
     ) -> None:
         if transport is None:
             transport = AsyncNetworkTransport(partial(_httpx_transport, httpx.AsyncHTTPTransport, config))
         _check_transport(transport, httpx.AsyncBaseTransport)
-        inner = AsyncTokenTransport(config, transport, limits.max_response_size)
+        never_sent = _never_sent(transport, trust_connect_errors)
+        inner = AsyncTokenTransport(config, transport, limits.max_response_size, never_sent)
         super().__init__(config, limits.timeout, AsyncSender(inner, retry, limits.deadline, clock))
         self.readers: WeakSet[AsyncReader] = WeakSet()
 
@@ -194,6 +202,10 @@ class AsyncConnection(_Connection[AsyncSender]):
         except DLQError as error:
             forget_our_variables(error)
             raise
+        except BaseException as interrupt:
+            if not isinstance(interrupt, Exception):
+                flow.throw(interrupt)  # a flow may add what it has done, and raises it again
+            raise
         finally:
             flow.close()
 
@@ -211,6 +223,21 @@ class AsyncConnection(_Connection[AsyncSender]):
 def _httpx_transport(kind: Callable[..., TransportT], config: Config) -> TransportT:
     url = config.base_url
     return kind(verify=tls_context(url), proxy=environment_proxy(url), limits=POOL_LIMITS)
+
+
+# Ours add nothing to httpx's own that could raise another error for a connection.
+TRUSTED = (httpx.HTTPTransport, httpx.AsyncHTTPTransport, NetworkTransport, AsyncNetworkTransport)
+
+
+def _never_sent(transport: object, trust_connect_errors: object) -> tuple[type[Exception], ...]:
+    """Errors of the transport that prove that a request was not sent.
+
+    Not of subclasses of httpx's own: what they override may send a request twice, or by other means.
+    """
+    if not isinstance(trust_connect_errors, bool):
+        kind = type(trust_connect_errors).__name__
+        raise ConfigurationError(f"trust_connect_errors must be True or False, not {kind}")
+    return NEVER_SENT if type(transport) in TRUSTED or trust_connect_errors else ()
 
 
 def _check_transport(transport: object, kind: type[httpx.BaseTransport] | type[httpx.AsyncBaseTransport]) -> None:

@@ -58,7 +58,7 @@ class Sender(_Sender, httpx.BaseTransport):
     def send(self, request: httpx.Request, policy: RetryPolicy, stop: Stop | None = None) -> Sent:
         """Raises what the last try raised, or Stopped as soon as `stop` is set."""
         left = self._time_left()
-        trying = tries(policy, self.rules, request.method, self.clock, self._deadline)
+        trying = tries(policy, self.rules, request.method, self.clock, self._inner.never_sent, self._deadline)
         next(trying)
         try:
             while True:
@@ -91,7 +91,7 @@ class AsyncSender(_Sender, httpx.AsyncBaseTransport):
 
     async def send(self, request: httpx.Request, policy: RetryPolicy) -> Sent:
         left = self._time_left()
-        trying = tries(policy, self.rules, request.method, self.clock, self._deadline)
+        trying = tries(policy, self.rules, request.method, self.clock, self._inner.never_sent, self._deadline)
         next(trying)
         try:
             while True:
