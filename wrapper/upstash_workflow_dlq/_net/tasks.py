@@ -57,19 +57,23 @@ class ReaderTasks(Generic[P]):
         self._spawn = _spawn_on_trio if sniffio.current_async_library() == "trio" else _spawn_on_asyncio
         self._plan.is_waited_for = True
         try:
-            while not self._is_closed:
-                self._begin()
-                page = self._plan.page_after(number)
-                if page is not None:
-                    return page
-                if self._plan.is_settled:
-                    self._plan.raise_error()
-                    break
-                await self._next_event()
-            return number + 1, None
+            page = await self._wait_for_page(number)
         finally:
             self._plan.is_waited_for = False
+        self._begin()
+        return page
+
+    async def _wait_for_page(self, number: int) -> tuple[int, Page | None]:
+        while not self._is_closed:
             self._begin()
+            page = self._plan.page_after(number)
+            if page is not None:
+                return page
+            if self._plan.is_settled:
+                self._plan.raise_error()
+                break
+            await self._next_event()
+        return number + 1, None
 
     def cancel(self) -> None:
         for cancel in list(self._cancels):
