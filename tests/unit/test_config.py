@@ -197,7 +197,7 @@ def test_the_timeout_reaches_the_transport(connect: Connect, timeout: Any) -> No
 
 
 @pytest.mark.parametrize("timeout", [0, -1, "5", True, (5, 5), float("nan"), float("inf"), 1e12])
-def test_a_timeout_that_is_none_is_refused(connect: Connect, timeout: Any) -> None:
+def test_an_invalid_timeout_is_refused(connect: Connect, timeout: Any) -> None:
     with pytest.raises(ConfigurationError, match="timeout must be positive seconds"):
         connect(timeout=timeout)
 
@@ -210,7 +210,7 @@ def test_a_token_in_the_wrong_place_is_not_quoted(connect: Connect, swapped: str
 
 
 @pytest.mark.parametrize("proxy", ["ftp://proxy.example", "http://proxy.example:port"])
-def test_a_proxy_that_is_none_is_named_by_its_variable(
+def test_an_invalid_proxy_is_named_by_its_variable(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", proxy)
