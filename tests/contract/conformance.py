@@ -1,4 +1,4 @@
-"""Holding answers against openapi.yaml."""
+"""Checks answers against openapi.yaml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every answer of the emulator, held against the spec."""
+"""Every answer of the emulator, checked against the spec."""
 
 from __future__ import annotations
 

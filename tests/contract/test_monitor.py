@@ -1,4 +1,4 @@
-"""A monitor on either client: what it tells, what it keeps to itself, and that calls are as without it."""
+"""A monitor on either client: what it reports, what it never reports, and that calls behave as without it."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_answers_as_documented_are_no_drift(watched: Watched, recorded_run: dict
     ],
     ids=str,
 )
-def test_each_kind_of_drift_is_told_once_and_counted(
+def test_each_kind_of_drift_is_reported_once_and_counted(
     watched: Watched, caplog: pytest.LogCaptureFixture, answer: Any, drift: Drift
 ) -> None:
     told: list[Drift] = []
@@ -275,7 +275,7 @@ def test_a_contract_error_names_the_first_few_and_can_be_pickled() -> None:
 # What to pass over
 
 
-def test_what_is_known_can_be_ignored_by_path_or_its_end_or_status(watched: Watched) -> None:
+def test_known_drift_can_be_ignored_by_path_or_its_end_or_status(watched: Watched) -> None:
     monitor = ContractMonitor(ignore={"messages[].known", "old", "header.*", 429})
     answers = [
         page("1", known=1, old=1, new=1, header={"A": 1}),
@@ -304,7 +304,7 @@ def test_ignore_takes_no_bare_string() -> None:
 # Discretion
 
 
-def test_nothing_of_the_values_is_told_anywhere(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_value_is_ever_reported(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "upstash_workflow_dlq.contract")
     token = "eyJVc2VySUQi+abc/def=="
     told: list[Drift] = []
@@ -509,7 +509,7 @@ def test_answers_can_be_held_against_another_spec(watched: Watched, tmp_path: Pa
     assert monitor.report() == (Drift(DriftKind.SCHEMA_VIOLATION, operation, 200, "switch", "against enum"),)
 
 
-def test_a_spec_that_cannot_be_read_is_told_when_watching_begins(connect: Connect, tmp_path: Path) -> None:
+def test_an_unreadable_spec_is_an_error_when_watching_begins(connect: Connect, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         ContractMonitor(spec=tmp_path / "none.yaml").watch(client_of(connect(transport=Wire())))
 

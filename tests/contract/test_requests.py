@@ -1,4 +1,4 @@
-"""Requests that the spec allows, sent to the emulator: each answer is one that the spec allows, and none is a crash."""
+"""Sends the emulator requests that the spec allows: it answers each as the spec allows, and never crashes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What has been acted on is gone: random walks over all operations against the emulator, beside a model of the queue.
+"""Random sequences of all operations on the emulator, compared with a model of the queue.
 
-Each answer is held against the spec. schemathesis has state machines of its own; they draw some values from a random
-that no setting fixes, they do not begin with the list, and they know nothing of runs that leave the queue.
+Each answer is checked against the spec. The state machines of schemathesis would not do: they draw some values from a
+random source that no setting fixes, do not begin with the list, and do not know that runs leave the queue.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ counts = st.integers(1, 4)
 
 
 class Walk(RuleBasedStateMachine):
-    """`queue` and `started` say what must be so; ids that are gone stay in the bundle and are asked for again."""
+    """`queue` and `started` are what is expected. Ids that are gone stay in the bundle and are requested again."""
 
     ids: Bundle[str] = Bundle("ids")
     some_ids = st.lists(ids, min_size=1, max_size=6)

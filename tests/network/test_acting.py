@@ -1,4 +1,4 @@
-"""Over real connections, sync and async: every operation does what it says, once, whatever the service does."""
+"""Over real connections, sync and async: each operation does what it says, once, even if the service fails."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_a_bulk_call_acts_on_what_a_dry_run_shows(connect: Connect, operation: s
             assert len({run.workflow_run_id for run in result}) == done
 
 
-# Each fault that leaves the fate of a request open, and whether it was carried out.
+# The faults after which a client cannot know whether the request was carried out, and whether it was.
 OPEN = [
     (faults.reset(), False),
     (faults.reset_after_acting(), True),
@@ -118,7 +118,7 @@ OPEN = [
 
 
 def patience(fault: faults.Fault) -> float:
-    """Seconds. Short only where the fault is to wait: on a busy machine, others take their time too."""
+    """Seconds. Short only if the fault is a slow answer: on a busy machine, other answers are slow too."""
     return 0.15 if isinstance(fault, faults.Slow) else 10
 
 
@@ -129,7 +129,7 @@ def patience(fault: faults.Fault) -> float:
         ("fault", "carried_out"): OPEN,
     }
 )
-def test_what_may_have_been_done_is_sent_once(
+def test_a_call_that_may_have_been_carried_out_is_sent_once(
     connect: Connect, operation: str, fault: faults.Fault, carried_out: bool
 ) -> None:
     failed = {"dlqId": "1-0", "failureCallback": "https://my.app", "failureCallbackInfo": {"state": "CALLBACK_FAIL"}}
@@ -171,7 +171,7 @@ def test_a_daily_limit_stops_an_action_at_once(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("fault", [faults.burst_limit(reset_in=0), faults.too_many_requests()], ids=str)
-def test_what_was_certainly_not_done_is_sent_again(connect: Connect, fault: faults.Fault) -> None:
+def test_a_call_that_was_certainly_not_carried_out_is_repeated(connect: Connect, fault: faults.Fault) -> None:
     with Emulator(runs=60) as emulator:
         client = connect(emulator.token, base_url=emulator.url, retry=QUICK)
         emulator.fail(fault, times=2)
@@ -235,7 +235,7 @@ def test_a_bulk_call_survives_empty_batches(connect: Connect, operation: str, em
             assert emulator.runs == []
 
 
-def test_resuming_what_somebody_else_deleted_stops_before_anything_of_that_batch(connect: Connect) -> None:
+def test_resuming_a_run_that_is_deleted_meanwhile_starts_nothing_of_its_batch(connect: Connect) -> None:
     with Emulator(runs=120) as emulator:
         client = connect(emulator.token, base_url=emulator.url)
         runs = ids(client.list())

@@ -1,4 +1,4 @@
-"""Over real connections, sync and async: whatever the service does on a bad day, no run is lost or doubled."""
+"""Over real connections, sync and async: no fault of the service loses or doubles a run."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_daily_limit_is_raised_at_once(connect: Connect) -> None:
         assert len(emulator.requests) == 1
 
 
-def test_nobody_there_is_a_transport_error(connect: Connect) -> None:
+def test_a_server_that_is_gone_is_a_transport_error(connect: Connect) -> None:
     emulator = Emulator()
     with emulator:
         client = connect(emulator.token, base_url=emulator.url, retry=None)

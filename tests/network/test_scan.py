@@ -1,4 +1,4 @@
-"""`scan` over real connections, sync and async: exact, whatever happens meanwhile."""
+"""`scan` over real connections, sync and async: each run exactly once, even with faults and changes meanwhile."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_no_cursor_is_sent_with_other_dates_than_it_came_with(emulator: Emulator
 
 
 @pytest.mark.untraced
-def test_what_is_split_costs_a_bounded_number_of_requests(emulator: Emulator, connect: Connect) -> None:
+def test_splitting_costs_a_bounded_number_of_requests(emulator: Emulator, connect: Connect) -> None:
     for shape in ("bursty", "a single millisecond", "uniform"):
         emulator.add(*({**run, "dlqId": run["dlqId"] + f"-{shape}"} for run in runs_at(SHAPES[shape])))
     pages = len(emulator.runs) / 100
@@ -154,7 +154,7 @@ def test_what_is_split_costs_a_bounded_number_of_requests(emulator: Emulator, co
     assert len(emulator.requests) < pages * 1.25 + 60
 
 
-def test_it_goes_on_through_resets_limits_and_bodies_cut_short(emulator: Emulator, connect: Connect) -> None:
+def test_it_survives_resets_limits_and_truncated_bodies(emulator: Emulator, connect: Connect) -> None:
     emulator.add(*runs_at(bursty(2000)))
     client = connect(base_url=emulator.url, retry=Retry(total=8, backoff_factor=0.001, total_timeout=60))
     emulator.settings.fault_shares = {
@@ -392,7 +392,7 @@ def test_a_client_that_is_closed_stops_its_scans(emulator: Emulator, connect: Co
 
 @pytest.mark.untraced
 @pytest.mark.parametrize("arguments", [{"prefetch": True}, {}], ids=["list", "scan"])
-def test_a_client_that_is_closed_meanwhile_is_no_end_of_the_runs(
+def test_a_client_closed_meanwhile_does_not_look_like_the_end(
     emulator: Emulator, connect: Connect, arguments: dict[str, Any]
 ) -> None:
     emulator.add(*runs_at(uniform(3000)))
@@ -408,7 +408,7 @@ def test_a_client_that_is_closed_meanwhile_is_no_end_of_the_runs(
             reading.result()
 
 
-def test_a_wait_for_a_limit_does_not_keep_those_who_leave(emulator: Emulator, connect: Connect) -> None:
+def test_leaving_a_scan_ends_its_wait_for_a_limit(emulator: Emulator, connect: Connect) -> None:
     emulator.add(*runs_at(uniform(1000)))
     emulator.fail(faults.too_many_requests(retry_after=30), after=2, times=50)
     runs = iter(connect(base_url=emulator.url).scan(START, END, workers=4))
@@ -420,7 +420,7 @@ def test_a_wait_for_a_limit_does_not_keep_those_who_leave(emulator: Emulator, co
     assert time.monotonic() - before < 10
 
 
-def test_a_wait_between_tries_does_not_keep_those_who_leave(emulator: Emulator) -> None:
+def test_leaving_a_scan_ends_its_wait_between_tries(emulator: Emulator) -> None:
     emulator.add(*runs_at(uniform(1000)))
     emulator.fail(faults.status(503, headers=(("Retry-After", "30"),)), after=2, times=50)
     with DLQClient(TOKEN, base_url=emulator.url) as client:
@@ -445,7 +445,7 @@ def test_an_iterator_serves_one_reader_at_a_time(emulator: Emulator) -> None:
         first.join()
 
 
-def test_a_scan_is_iterated_anew_each_time(emulator: Emulator, connect: Connect) -> None:
+def test_a_scan_can_be_iterated_again(emulator: Emulator, connect: Connect) -> None:
     emulator.add(*runs_at(uniform(500)))
     runs = connect(base_url=emulator.url).scan(START, END)
     assert emulator.requests == []

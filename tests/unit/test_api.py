@@ -1,4 +1,4 @@
-"""The public face: names, signatures, sync and async, and the generated client underneath."""
+"""The public interface: names, equal signatures sync and async, and the generated client underneath."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ print(*sorted(unused & sys.modules.keys()))
 """
 
 
-def test_what_a_start_and_a_list_do_not_use_is_not_loaded() -> None:
+def test_a_start_and_a_list_load_nothing_they_do_not_use() -> None:
     # -I: without this folder and what the environment says, but with what is installed.
     ran = subprocess.run([sys.executable, "-I", "-c", READ_A_PAGE], check=True, stdout=subprocess.PIPE)  # noqa: S603
     assert ran.stdout.split() == []

@@ -1,4 +1,4 @@
-"""The fakes of these tests: what they take for the same request."""
+"""Which requests the fakes take for equal."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def test_the_order_of_parameters_does_not_count(other: str) -> None:
         "GET /dlq?",
     ],
 )
-def test_anything_else_does(other: str) -> None:
+def test_every_other_difference_counts(other: str) -> None:
     assert Sent(LIST) != other
     assert (Sent(LIST) == other) is False
     assert [Sent(LIST)] != [other]
 
 
-def test_a_request_is_no_other_object() -> None:
+def test_a_request_equals_no_other_object() -> None:
     assert Sent("GET /dlq") != 5
     assert Sent("GET /dlq") != "GET /dlq?"

@@ -91,7 +91,7 @@ SHOWN = ["the moment", "another", "nothing", "nonsense"]
 WORKERS = [1, 2, 8, 64]
 
 
-# Where windows are split depends on three of these at once.
+# Where a window is split depends on three of these at once.
 @in_pairs({("shape", "shown"): list(product(SHAPES, SHOWN)), "order": ORDERS, "workers": WORKERS})
 def test_each_run_comes_exactly_once(shape: str, shown: str, order: str, workers: int) -> None:
     check_that_each_run_comes_once(700, shape, shown, order, workers)

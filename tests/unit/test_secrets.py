@@ -39,7 +39,7 @@ ANSWERS = [
 
 
 @in_pairs({"connect": CLIENTS, "auth": ["header", "query"], "answer": ANSWERS})
-def test_whatever_happens_the_token_does_not_show(
+def test_the_token_never_shows(
     connect: Connect, caplog: pytest.LogCaptureFixture, waits: list[float], auth: str, answer: Any
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -1,4 +1,4 @@
-"""Resume, restart, callbacks and everything in bulk, as it goes over the wire, sync and async."""
+"""Resume, restart, callbacks and bulk calls on the wire, sync and async."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ OVERRIDES: list[tuple[dict[str, Any], dict[str, str]]] = [
 ]
 
 
-def test_overrides_in_bulk_go_by_name_too_but_for_the_label(connect: Connect) -> None:
+def test_overrides_in_bulk_are_keyword_arguments_too_except_for_the_label(connect: Connect) -> None:
     wire = Wire(started())
     connect(transport=wire).resume_many(label="a", retries=3, delay="1s", overrides={"retries": 1, "label": iter("xy")})
     assert wire.sent == ["POST /v2/workflows/dlq/resume?count=50&label=a"]
@@ -181,7 +181,7 @@ def test_overrides_in_bulk_go_by_name_too_but_for_the_label(connect: Connect) ->
 
 
 @pytest.mark.parametrize("overrides", ["", [], "retries", [("retries", 1)]])
-def test_overrides_that_are_none_are_refused(connect: Connect, overrides: Any) -> None:
+def test_overrides_must_be_a_dict(connect: Connect, overrides: Any) -> None:
     wire = Wire()
     with pytest.raises(TypeError, match="overrides takes a dict"):
         act(connect(transport=wire), "resume_many", {"all": True, "overrides": overrides})
@@ -286,7 +286,7 @@ def test_an_empty_answer_says_that_nothing_was_done(connect: Connect, operation:
     assert count(operation, getattr(connect(transport=Wire(answer)), operation)(all=True)) == 0
 
 
-def test_what_was_started_is_returned_in_order(connect: Connect) -> None:
+def test_started_runs_are_returned_in_order(connect: Connect) -> None:
     wire = Wire(started("wfr_1", "wfr_2", cursor="a"), started("wfr_3"))
     assert connect(transport=wire).resume_many(all=True) == [
         StartedRun(id, CREATED) for id in ("wfr_1", "wfr_2", "wfr_3")
@@ -315,7 +315,7 @@ def test_a_batch_of_ids_is_followed_to_the_end_of_its_cursor_too(connect: Connec
     assert wire.sent == [f"{MANY[operation]}?{rest}", f"{MANY[operation]}?cursor=a&{rest}"]
 
 
-@pytest.mark.untraced  # most of it is in httpx, which quotes each address several times
+@pytest.mark.untraced  # most of the time goes to httpx, which quotes each URL several times
 @in_pairs({"connect": CLIENTS, "operation": list(MANY), "id_length": [1, 60, 2000, 4000]})
 def test_no_url_grows_past_what_servers_take(connect: Connect, operation: str, id_length: int) -> None:
     ids = [f"{number:04}" + "ü" * (id_length // 6) for number in range(60)]
@@ -343,7 +343,7 @@ def test_ids_runs_and_generators_of_either_are_accepted(connect: Connect, operat
 
 
 @pytest.mark.parametrize("operation", MANY)
-def test_a_single_run_or_id_is_one_and_never_its_letters(connect: Connect, operation: str) -> None:
+def test_a_single_id_is_not_split_into_its_letters(connect: Connect, operation: str) -> None:
     for one in ("12", FailedRun({"dlqId": "12"})):
         wire = Wire(batch_answer(operation, 1))
         getattr(connect(transport=wire), operation)(dlq_ids=one)
@@ -351,7 +351,7 @@ def test_a_single_run_or_id_is_one_and_never_its_letters(connect: Connect, opera
 
 
 @pytest.mark.parametrize("operation", MANY)
-def test_a_list_can_be_handed_on(connect: Connect, operation: str) -> None:
+def test_a_list_is_accepted_as_dlq_ids(connect: Connect, operation: str) -> None:
     wire = Wire(page("1", "2", cursor="a"), page("3"), batch_answer(operation, 3))
     client = connect(transport=wire)
     runs = getattr(client, "wrapped", client).list(label="a")
@@ -360,7 +360,7 @@ def test_a_list_can_be_handed_on(connect: Connect, operation: str) -> None:
 
 
 class Exhausted:
-    """An iterator without values, as `iter(())` is, but without an address in the id of its test."""
+    """An iterator without values, like `iter(())`, but without its address in the id of the test."""
 
     def __iter__(self) -> Exhausted:
         return self
@@ -433,7 +433,7 @@ def test_an_accidental_purge_is_impossible(
 
 
 @in_pairs({"connect": CLIENTS, "operation": list(MANY), "dry_run": [None, 0, 1, "", "no"]})
-def test_a_dry_run_is_one_or_is_not(connect: Connect, operation: str, dry_run: Any) -> None:
+def test_dry_run_must_be_true_or_false(connect: Connect, operation: str, dry_run: Any) -> None:
     wire = Wire()
     with pytest.raises(TypeError, match="dry_run takes True or False"):
         getattr(connect(transport=wire), operation)(all=True, dry_run=dry_run)
@@ -482,7 +482,7 @@ def test_only_deletes_take_no_overrides(connect: Connect) -> None:
     assert wire.sent == []
 
 
-def test_progress_that_would_have_to_be_awaited_is_refused(connect: Connect) -> None:
+def test_an_async_on_progress_is_refused(connect: Connect) -> None:
     async def on_progress(done: int) -> None: ...
 
     wire = Wire()
@@ -492,7 +492,7 @@ def test_progress_that_would_have_to_be_awaited_is_refused(connect: Connect) -> 
 
 
 @pytest.mark.parametrize("operation", MANY)
-def test_a_filter_of_this_side_becomes_ids_first(connect: Connect, operation: str) -> None:
+def test_a_client_side_filter_is_resolved_to_ids_first(connect: Connect, operation: str) -> None:
     messages = [{"dlqId": str(number), "responseStatus": status} for number, status in enumerate([500, 489, 500])]
     wire = Wire({"messages": messages, "cursor": "a"}, page(), batch_answer(operation, 2))
     result = getattr(connect(transport=wire), operation)(response_status=500, label="a")
@@ -516,7 +516,7 @@ def test_a_run_id_is_never_taken_for_a_prefix(connect: Connect, operation: str) 
 
 
 @pytest.mark.parametrize("operation", MANY)
-def test_a_filter_of_this_side_that_matches_nothing_does_nothing(connect: Connect, operation: str) -> None:
+def test_a_client_side_filter_that_matches_nothing_does_nothing(connect: Connect, operation: str) -> None:
     wire = Wire(page("1", responseStatus=200))
     assert count(operation, getattr(connect(transport=wire), operation)(response_status=500)) == 0
     assert wire.sent == ["GET /v2/workflows/dlq?count=100"]
@@ -562,7 +562,7 @@ MIDWAY = [
 
 
 @in_pairs({"connect": CLIENTS, "operation": list(MANY), ("failure", "cause"): MIDWAY})
-def test_a_bulk_call_that_stops_midway_says_what_was_done_and_where_to_go_on(
+def test_a_bulk_error_has_what_was_done_and_where_to_continue(
     connect: Connect, operation: str, failure: Any, cause: type[Exception]
 ) -> None:
     wire = Wire(batch_answer(operation, 50, cursor="a"), failure, batch_answer(operation, 2))
@@ -592,7 +592,7 @@ def test_ids_that_remain_are_in_the_error(connect: Connect, operation: str) -> N
 
 
 @pytest.mark.parametrize("operation", MANY)
-def test_a_first_batch_of_unknown_fate_stops_as_well(connect: Connect, operation: str) -> None:
+def test_a_first_batch_with_an_unknown_outcome_is_a_bulk_error(connect: Connect, operation: str) -> None:
     with pytest.raises(BulkError) as caught:
         getattr(connect(transport=Wire(httpx.ReadTimeout("slow"))), operation)(dlq_ids=["1", "2"])
     assert count(operation, caught.value.done) == 0
@@ -606,7 +606,7 @@ def test_a_first_batch_of_unknown_fate_stops_as_well(connect: Connect, operation
         ("status", "error"): [(400, BadRequestError), (401, AuthenticationError)],
     }
 )
-def test_a_first_batch_that_is_refused_is_the_plain_error(
+def test_a_refused_first_batch_is_a_plain_error(
     connect: Connect, operation: str, status: int, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
@@ -621,7 +621,7 @@ def test_a_closed_client_does_nothing_in_bulk(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("operation", MANY)
-def test_progress_that_raises_stops_with_what_was_done(connect: Connect, operation: str) -> None:
+def test_an_exception_in_on_progress_keeps_what_was_done(connect: Connect, operation: str) -> None:
     def on_progress(done: int) -> None:
         raise RuntimeError("enough")
 
@@ -647,14 +647,14 @@ def test_a_cursor_that_comes_back_stops(connect: Connect, operation: str) -> Non
 
 
 @pytest.mark.parametrize("operation", MANY)
-def test_the_cursors_of_each_batch_of_ids_begin_anew(connect: Connect, operation: str) -> None:
+def test_each_batch_of_ids_has_its_own_cursors(connect: Connect, operation: str) -> None:
     ids = [str(number) for number in range(2 * BATCH[operation])]
     wire = Wire(*(batch_answer(operation, *answer) for answer in [(0, "1"), (9, None), (0, "1"), (8, None)]))
     assert count(operation, getattr(connect(transport=wire), operation)(dlq_ids=ids)) == 17
 
 
 @pytest.mark.parametrize("operation", ["resume_many", "restart_many"])
-def test_what_a_filter_found_and_somebody_took_is_left_out(connect: Connect, operation: str) -> None:
+def test_runs_that_are_gone_after_the_filter_found_them_are_left_out(connect: Connect, operation: str) -> None:
     wire = Wire(
         page("1", "2", "3", responseStatus=500),
         httpx.Response(404, json={"error": "some are gone"}),
@@ -669,7 +669,7 @@ def test_what_a_filter_found_and_somebody_took_is_left_out(connect: Connect, ope
 
 
 @pytest.mark.parametrize("operation", ["resume_many", "restart_many"])
-def test_a_batch_that_is_made_anew_begins_without_the_cursor_of_the_old(connect: Connect, operation: str) -> None:
+def test_a_batch_without_the_missing_runs_starts_without_a_cursor(connect: Connect, operation: str) -> None:
     found = page("1", "2", "3", responseStatus=500)
     wire = Wire(found, started("wfr_1", cursor="a"), 404, missing(), {"dlqId": "2"}, missing(), started("wfr_2"))
     result = getattr(connect(transport=wire), operation)(response_status=500)
@@ -678,12 +678,12 @@ def test_a_batch_that_is_made_anew_begins_without_the_cursor_of_the_old(connect:
 
 
 @pytest.mark.parametrize("operation", ["resume_many", "restart_many"])
-def test_a_filter_of_which_everything_was_taken_does_nothing(connect: Connect, operation: str) -> None:
+def test_a_filter_whose_runs_are_all_gone_does_nothing(connect: Connect, operation: str) -> None:
     wire = Wire(page("1", responseStatus=500), 404, missing())
     assert getattr(connect(transport=wire), operation)(response_status=500) == []
 
 
-def test_a_service_that_misses_ids_it_has_stops_the_call(connect: Connect) -> None:
+def test_a_404_for_runs_that_are_there_stops_the_call(connect: Connect) -> None:
     wire = Wire(page("1", responseStatus=500), 404, {"dlqId": "1"})
     with pytest.raises(BulkError) as caught:
         connect(transport=wire).resume_many(response_status=500)
@@ -717,7 +717,7 @@ def test_a_start_that_cannot_be_read_spoils_only_itself(connect: Connect) -> Non
     assert client.resume_many(label="x", cursor=caught.value.cursor) == [StartedRun("wfr_4", CREATED)]
 
 
-def test_whatever_stops_it_leaves_what_was_done(connect: Connect) -> None:
+def test_any_exception_keeps_what_was_done(connect: Connect) -> None:
     wire = Wire(started("wfr_1", cursor="a"), KeyError("a transport of one's own"))
     with pytest.raises(BulkError) as caught:
         connect(transport=wire).resume_many(all=True)
@@ -725,7 +725,7 @@ def test_whatever_stops_it_leaves_what_was_done(connect: Connect) -> None:
     assert isinstance(caught.value.__cause__, KeyError)
 
 
-def test_progress_that_fails_after_the_last_batch_leaves_nothing_to_go_on_with(connect: Connect) -> None:
+def test_an_exception_after_the_last_batch_leaves_nothing_to_continue(connect: Connect) -> None:
     def on_progress(done: int) -> None:
         raise RuntimeError("enough")
 
@@ -735,7 +735,7 @@ def test_progress_that_fails_after_the_last_batch_leaves_nothing_to_go_on_with(c
         assert (caught.value.finished, caught.value.done, caught.value.remaining) == (True, 1, ())
 
 
-def test_progress_that_turns_out_to_be_awaitable_stops(connect: Connect) -> None:
+def test_an_on_progress_that_returns_an_awaitable_stops_the_call(connect: Connect) -> None:
     class Awaitable:
         def __await__(self) -> Any:
             yield
@@ -803,7 +803,7 @@ RULES = {"default": resolved(...), "every method": EVERY_METHOD}
         "rules": list(RULES),
     }
 )
-def test_what_may_have_been_done_is_not_sent_again(
+def test_a_call_that_may_have_been_carried_out_is_not_repeated(
     connect: Connect, waits: list[float], operation: str, options: dict[str, Any], failure: Any, rules: str
 ) -> None:
     wire = Wire(failure)
@@ -814,7 +814,7 @@ def test_what_may_have_been_done_is_not_sent_again(
 
 
 @pytest.mark.parametrize(("operation", "options"), AT_MOST_ONCE)
-def test_what_may_have_been_done_is_not_sent_again_after_half_an_answer(
+def test_a_call_with_a_truncated_answer_is_not_repeated(
     connect: Connect, waits: list[float], operation: str, options: dict[str, Any]
 ) -> None:
     wire = Wire()
@@ -830,7 +830,7 @@ def test_what_may_have_been_done_is_not_sent_again_after_half_an_answer(
         "failure": [httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), httpx.PoolTimeout("busy"), 429],
     }
 )
-def test_what_was_certainly_not_done_is_sent_again(
+def test_a_call_that_was_certainly_not_carried_out_is_repeated(
     connect: Connect, waits: list[float], operation: str, options: dict[str, Any], failure: Any
 ) -> None:
     wire = Wire(failure, failure, success(operation))
@@ -840,7 +840,7 @@ def test_what_was_certainly_not_done_is_sent_again(
 
 
 @pytest.mark.parametrize(("operation", "options"), AT_MOST_ONCE)
-def test_nothing_is_sent_again_with_retries_off(connect: Connect, operation: str, options: dict[str, Any]) -> None:
+def test_nothing_is_repeated_with_retries_off(connect: Connect, operation: str, options: dict[str, Any]) -> None:
     wire = Wire(429)
     with pytest.raises(RateLimitError):
         act(connect(transport=wire, retry=None), operation, options)

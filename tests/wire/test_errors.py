@@ -1,4 +1,4 @@
-"""Any status with any body ends in one error of the tree, sync and async."""
+"""Any status with any body becomes one of the errors, sync and async."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_half_an_answer_is_no_answer(connect: Connect, status: int) -> None:
 
 
 @pytest.mark.parametrize("failure", [OSError("no route"), httpx.InvalidURL("x"), httpx.StreamClosed()], ids=repr)
-def test_whatever_a_transport_raises_is_a_transport_error(connect: Connect, failure: Exception) -> None:
+def test_any_exception_of_a_transport_is_a_transport_error(connect: Connect, failure: Exception) -> None:
     with pytest.raises(TransportError) as caught:
         connect(transport=Wire(failure), retry=None).get("1")
     assert caught.value.__cause__ is failure

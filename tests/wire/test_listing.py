@@ -1,4 +1,4 @@
-"""Listing, as it goes over the wire, sync and async."""
+"""Listing on the wire, sync and async."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_filters_take_several_values(connect: Connect) -> None:
     ]
 
 
-def test_filters_of_none_are_not_given(connect: Connect) -> None:
+def test_a_filter_that_is_none_is_not_sent(connect: Connect) -> None:
     wire = Wire(page())
     assert ids(connect(transport=wire).list(label=None, from_date=None, response_status=None)) == []
     assert wire.sent == ["GET /v2/workflows/dlq?count=100"]
@@ -220,7 +220,7 @@ def test_an_iterator_goes_on_after_an_error(connect: Connect) -> None:
 
 @pytest.fixture
 def few_objects() -> Iterator[None]:
-    """`gc` sees only objects that are made from here on: to go through all that other tests left takes seconds."""
+    """`gc` sees only objects made from now on. To go through all that other tests left takes seconds."""
     gc.freeze()
     yield
     gc.unfreeze()
@@ -240,7 +240,7 @@ def test_no_page_is_held_while_the_next_is_read(connect: Connect) -> None:
     for number, _ in enumerate(client.list()):
         if number == 30:
             break
-    assert alive == [0, 1, 1, 1]  # the one that the loop has in its hands
+    assert alive == [0, 1, 1, 1]  # the one in the variable of the loop
 
 
 @pytest.mark.usefixtures("few_objects")
@@ -331,7 +331,7 @@ def test_count_reads_through_all_pages(connect: Connect) -> None:
     ]
 
 
-def test_count_counts_only_what_the_response_status_lets_pass(connect: Connect) -> None:
+def test_count_counts_only_runs_with_the_response_status(connect: Connect) -> None:
     assert connect(transport=Wire(messages_with_statuses(489, 500, 489))).count(response_status=[489, 404]) == 2
 
 
@@ -345,9 +345,7 @@ def test_count_counts_only_what_the_response_status_lets_pass(connect: Connect) 
         ({"error": "try later"}, r"the answer to GET \S+ has no messages \(it has: error\)"),
     ],
 )
-def test_an_object_that_is_no_page_is_never_taken_for_one(
-    connect: Connect, answer: dict[str, Any], complaint: str
-) -> None:
+def test_an_object_that_is_not_a_page_is_an_error(connect: Connect, answer: dict[str, Any], complaint: str) -> None:
     with pytest.raises(InvalidResponseError, match=complaint):
         list(connect(transport=Wire(answer)).list())
 

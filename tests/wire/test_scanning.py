@@ -1,4 +1,4 @@
-"""What a scan asks for, and what it makes of odd answers. That it is exact is shown in tests/network."""
+"""The requests of a scan, and how it handles odd answers. tests/network shows that it is exact."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_an_id_that_could_mean_something_else_is_refused(connect: Connect, opera
 
 
 @pytest.mark.parametrize("operation", ["get", "delete"])
-def test_what_is_no_id_is_refused(connect: Connect, operation: str) -> None:
+def test_an_id_must_be_a_string_or_a_run(connect: Connect, operation: str) -> None:
     wire = Wire()
     client = connect(transport=wire)
     for run in (5, None, b"1", ["1"]):
