@@ -54,7 +54,7 @@ def floor(module: str) -> int:
     for number, names in enumerate(FLOORS):
         if any(module == name or (name != PACKAGE and module.startswith(f"{name}.")) for name in names):
             return number
-    raise AssertionError(f"{module} has no floor: see docs on how the code is arranged")
+    raise AssertionError(f"{module} has no floor: see CONTRIBUTING.md, Where things live")
 
 
 def room(module: str) -> str | None:

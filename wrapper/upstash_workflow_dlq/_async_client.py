@@ -161,9 +161,10 @@ class AsyncDLQClient(BaseClient[AsyncConnection, httpx.AsyncBaseTransport]):
 
 async def _collected(options: OptionsT) -> OptionsT:
     """The options, with `dlq_ids` read if it is an async iterable, such as a list of this client."""
-    from ._core.bulk import is_only_target
+    from ._core.bulk import is_only_target, refuse_whole_queue
 
     ids = options.get("dlq_ids")
     if isinstance(ids, AsyncIterable) and is_only_target(options):
+        refuse_whole_queue(ids)
         options["dlq_ids"] = [run async for run in ids]
     return options

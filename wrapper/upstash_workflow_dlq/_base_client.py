@@ -89,8 +89,9 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         """The generated client, set up like this one, for calls that have no method here.
 
         It shares this client's connections and retries, and closing it closes both. It does not hold the token, which
-        is added on the way out. A status that the spec does not name raises
-        `upstash_workflow_rest.errors.UnexpectedStatus`, one that no standard names also from calls of its httpx client.
+        is added on the way out. It checks nothing: an empty id, or a bulk call without filters, means the whole queue. A
+        status that the spec does not name raises `upstash_workflow_rest.errors.UnexpectedStatus`; one that no standard
+        names, also from calls of its httpx client.
         """
         from ._net.low_level import low_level_client
 

@@ -133,6 +133,12 @@ def _start_many(
     return _many(operation, headers, dry_run, **selection)
 
 
+def refuse_whole_queue(dlq_ids: object) -> None:
+    """A list that has lost its filters (`label=os.environ.get("LABEL")`) must not stand for everything by accident."""
+    if getattr(dlq_ids, "selects_everything", False):
+        raise ValueError("dlq_ids is a list without a filter or limit, the whole queue: to mean that, pass all=True")
+
+
 def is_only_target(options: BulkOptions) -> bool:
     """Whether `dlq_ids` stands alone. If not, the call is refused, and reading an async `dlq_ids` would be in vain."""
     others = (*RunFilters.__annotations__, "all", "cursor")
@@ -159,7 +165,9 @@ def _many(
     _check_one_target(dlq_ids is not None, not selected.is_empty, checks.flag("all", all))
     callbacks = Callbacks.checked(on_batch, on_progress)
     goes_by_ids = dlq_ids is not None or selected.response_status or "workflow_run_id" in selected.query
-    if cursor is not None and (goes_by_ids or dry_run):
+    if cursor is not None and dry_run and not goes_by_ids:
+        raise ValueError("cursor cannot be combined with dry_run: leave one of them out")
+    if cursor is not None and goes_by_ids:
         raise ValueError(
             "cursor cannot be combined with dlq_ids, dry_run, response_status or workflow_run_id; "
             "to continue, pass dlq_ids=error.remaining"
@@ -309,6 +317,7 @@ def _check_one_target(ids: bool, filters: bool, everything: bool) -> None:
 
 
 def _ids_of(runs: Any, error: type[Exception] = ValueError) -> list[str]:
+    refuse_whole_queue(runs)
     if isinstance(runs, str | FailedRun):
         runs = [runs]
     elif isinstance(runs, bytes) or not isinstance(runs, Iterable):

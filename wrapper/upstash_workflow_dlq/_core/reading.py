@@ -88,6 +88,10 @@ class Listing(NamedTuple):
             checks.flag("prefetch", prefetch),
         )
 
+    @property
+    def selects_everything(self) -> bool:
+        return self.filters.is_empty and self.cursor is None and self.limit is None
+
     def first(self) -> Listing:
         return self._replace(limit=1 if self.limit is None else min(1, self.limit), prefetch=False)
 

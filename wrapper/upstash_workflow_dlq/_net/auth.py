@@ -34,7 +34,7 @@ class _TokenTransport:
 
     def _outgoing(self, request: httpx.Request) -> httpx.Request:
         if self._closed:
-            raise ClientClosedError("this client is closed: make a new one, or close it later")
+            raise ClientClosedError("this client is closed: make a new one")
         url = request.url
         headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"authorization"]
         # Only low-level calls can leave the service, by a redirect or an absolute URL, and then without the token.

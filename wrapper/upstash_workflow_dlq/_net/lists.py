@@ -33,6 +33,11 @@ class FailedRuns:
     def __repr__(self) -> str:
         return f"<FailedRuns{self._listing}>"
 
+    @property
+    def selects_everything(self) -> bool:
+        """Whether neither a filter nor a limit nor a cursor keeps it from being the whole queue."""
+        return self._listing.selects_everything
+
     def __iter__(self) -> Iterator[FailedRun]:
         return RunIterator(self._pages(exact_cursors=False))
 
@@ -63,6 +68,11 @@ class ScannedRuns:
 
     def __repr__(self) -> str:
         return f"<ScannedRuns{self._request}>"
+
+    @property
+    def selects_everything(self) -> bool:
+        """As that of `FailedRuns`."""
+        return self._request.filters.is_empty
 
     def __iter__(self) -> Iterator[FailedRun]:
         from .threads import PagesAhead
@@ -142,6 +152,11 @@ class AsyncFailedRuns:
     def __repr__(self) -> str:
         return f"<AsyncFailedRuns{self._listing}>"
 
+    @property
+    def selects_everything(self) -> bool:
+        """Whether neither a filter nor a limit nor a cursor keeps it from being the whole queue."""
+        return self._listing.selects_everything
+
     def __aiter__(self) -> AsyncIterator[FailedRun]:
         return AsyncRunIterator(self._pages(exact_cursors=False))
 
@@ -172,6 +187,11 @@ class AsyncScannedRuns:
 
     def __repr__(self) -> str:
         return f"<AsyncScannedRuns{self._request}>"
+
+    @property
+    def selects_everything(self) -> bool:
+        """As that of `FailedRuns`."""
+        return self._request.filters.is_empty
 
     def __aiter__(self) -> AsyncIterator[FailedRun]:
         from .tasks import AsyncPagesAhead

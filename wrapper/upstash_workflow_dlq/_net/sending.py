@@ -65,6 +65,8 @@ class Sender(_Sender, httpx.BaseTransport):
                 try:
                     response = self._inner.exchange(request, left(), stop)
                 except Exception as error:
+                    if stop is not None:
+                        stop.check()  # then that is why it failed
                     wait = trying.throw(error)
                 else:
                     wait = trying.send(response)
