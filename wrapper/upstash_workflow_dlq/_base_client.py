@@ -58,9 +58,10 @@ class BaseClient(Generic[ConnectionT, TransportT]):
             retry: rules of httpx-retries instead of the default ones; None switches retries off. `total_timeout` counts
                 seconds from the first try.
             transport: any httpx transport, for proxies, recorders and tests.
-            trust_connect_errors: True says that `transport` raises `httpx.ConnectError`, `ConnectTimeout` and
-                `PoolTimeout` only if it has sent nothing. Then resume and the like are tried again after them. Of
-                httpx's own transports (not of subclasses) that is known. httpx-aiohttp and pyreqwest are different.
+            trust_connect_errors: True says that `transport` raises `httpx.ConnectError`, `ConnectTimeout`,
+                `PoolTimeout` and `ProxyError` only if it has sent nothing. Then resume and the like are tried again
+                after them. Of httpx's own transports (not of subclasses) that is known. httpx-aiohttp and pyreqwest
+                are different.
             allow_insecure: accept plain http to other machines, although it sends the token in clear.
         """
         self._config = Config.resolve(
