@@ -63,9 +63,13 @@ class Wire(httpx.MockTransport):
         if isinstance(answer, dict):
             return httpx.Response(200, content=as_json(answer))
         if isinstance(answer, int):
-            return httpx.Response(answer)
-        # A response is read once; one that repeats must be made anew.
-        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.read())
+            return httpx.Response(answer, headers={"Content-Length": "0"})
+        # A response is read once; one that repeats must be made anew. httpx leaves out that a body is empty, and then
+        # it may have been cut short.
+        headers = answer.headers.copy()
+        if not answer.read():
+            headers.setdefault("Content-Length", "0")
+        return httpx.Response(answer.status_code, headers=headers, content=answer.content)
 
     @property
     def sent(self) -> list[Sent]:

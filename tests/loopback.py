@@ -16,13 +16,14 @@ Behaviour = Callable[[socket.socket, bytes], object]
 
 
 class Loopback:
-    """Keeps the requests that it has read. With `tls`, it speaks TLS on both ends."""
+    """Keeps the requests that it has read. `tls`: it speaks TLS. `greet`: it acts on whatever comes first."""
 
-    def __init__(self, behave: Behaviour, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, behave: Behaviour, tls: ssl.SSLContext | None = None, *, greet: bool = False) -> None:
         self.requests: list[bytes] = []
         self.connections = 0
         self._behave = behave
         self._tls = tls
+        self._end = b"" if greet else b"\r\n\r\n"
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{self.port}"
@@ -57,7 +58,7 @@ class Loopback:
             connection = self._tls.wrap_socket(connection, server_side=True)
         with connection:
             request = b""
-            while b"\r\n\r\n" not in request:
+            while not request or self._end not in request:
                 received = connection.recv(65536)
                 if not received:
                     return

@@ -61,9 +61,10 @@ class BaseClient(Generic[ConnectionT, TransportT]):
             retry: rules of httpx-retries instead of the default ones; None switches retries off. `total_timeout` counts
                 seconds from the first try.
             transport: any httpx transport, for proxies, recorders and tests.
-            trust_connect_errors: True says that `transport` raises `httpx.ConnectError`, `ConnectTimeout` and
-                `PoolTimeout` only if it has sent nothing. Then resume and the like are tried again after them. Of
-                httpx's own transports (not of subclasses) that is known. httpx-aiohttp and pyreqwest are different.
+            trust_connect_errors: True says that `transport` raises `httpx.ConnectError`, `ConnectTimeout`,
+                `PoolTimeout` and `ProxyError` only if it has sent nothing. Then resume and the like are tried again
+                after them. Of httpx's own transports (not of subclasses) that is known. httpx-aiohttp and pyreqwest
+                are different.
             allow_insecure: accept plain http to other machines, although it sends the token in clear.
         """
         place = Place(token, base_url, region, auth)
@@ -89,9 +90,9 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         """The generated client, set up like this one, for calls that have no method here.
 
         It shares this client's connections and retries, and closing it closes both. It does not hold the token, which
-        is added on the way out. It checks nothing: an empty id, or a bulk call without filters, means the whole queue. A
-        status that the spec does not name raises `upstash_workflow_rest.errors.UnexpectedStatus`; one that no standard
-        names, also from calls of its httpx client.
+        is added on the way out. It checks nothing: an empty id, or a bulk call without filters, means the whole queue.
+        A status that the spec does not name raises `upstash_workflow_rest.errors.UnexpectedStatus`; one that no
+        standard names, also from calls of its httpx client.
         """
         from ._net.low_level import low_level_client
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from .retries import causes
 from .run import StartedRun
 
 __all__ = ["BulkProgress", "bulk_progress"]
@@ -57,14 +58,10 @@ def bulk_progress(interrupt: BaseException) -> BulkProgress | None:
     asyncio turns cancellations into other exceptions, such as a timeout or a KeyboardInterrupt: so it also looks at
     what the exception comes from. The fate of the request under way is unknown.
     """
-    seen: set[int] = set()
-    error: BaseException | None = interrupt
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+    for error in causes(interrupt):
         progress: object = getattr(error, "bulk_progress", None)
         if isinstance(progress, BulkProgress):
             return progress
-        error = error.__cause__ or error.__context__
     return None
 
 

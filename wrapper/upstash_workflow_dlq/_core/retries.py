@@ -10,7 +10,7 @@ import functools
 import inspect
 import logging
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from types import EllipsisType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -29,7 +29,7 @@ TOTAL_TIMEOUT = 60.0
 
 # What httpx's own transports raise for a connection that was never made, and so carried no request. Other transports
 # raise them for lost answers, too: httpx-aiohttp and pyreqwest do, if the server closes the connection.
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 # Seconds between two tries of a scan that meets a rate limit, even if the rules know no wait: it may try for a minute.
 LEAST_WAIT_FOR_LIMITS = 0.1
@@ -130,8 +130,7 @@ class _Decision:
         """Seconds until the next try; None if this error is final."""
         if self._given is None or self._is_exhausted or not (self._may_repeat or isinstance(error, self._never_sent)):
             return None
-        # A body that cannot be decompressed was cut short or garbled on the way.
-        if isinstance(error, httpx.DecodingError) or self._rules.is_retryable_exception(error):
+        if _passes(error, self._rules):
             return self._next(type(error).__name__)
         return None
 
@@ -226,9 +225,49 @@ def check_rules(rules: Retry | EllipsisType | None) -> None:
         raise ConfigurationError("retry.validate_response must be a plain function: the body has been read by then")
 
 
+def _passes(error: Exception, rules: Retry) -> bool:
+    """Whether another try may end otherwise."""
+    import ssl  # few tries fail
+
+    if isinstance(error, httpx.DecodingError):
+        return True  # the body was cut short or garbled on the way
+    if isinstance(error, httpx.ProxyError):
+        # The proxy refused to connect: by a status, or for a reason that it gives in other words.
+        status = str(error).partition(" ")[0]
+        return status.isdecimal() and rules.is_retryable_status_code(int(status))
+    if isinstance(error, ssl.SSLError):
+        # On asyncio httpcore lets errors of TLS through, which it calls ReadError elsewhere.
+        error = httpx.ReadError(str(error))
+    return rules.is_retryable_exception(error) and not (isinstance(error, httpx.ConnectError) and _lasts(error))
+
+
+def _lasts(error: httpx.ConnectError) -> bool:
+    """Whether every connection fails like this one: a certificate nobody vouches for, no TLS, no such host."""
+    import socket
+    import ssl
+
+    not_there = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+    for cause in causes(error):
+        if isinstance(cause, socket.gaierror):
+            return cause.errno in not_there
+        if isinstance(cause, ssl.SSLError):
+            return not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return False
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, what it was raised from, and so on."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
 def may_be_cut_short(response: httpx.Response) -> bool:
     """Whether the body may lack its end. If only the end of the connection ends a body, its JSON must show it."""
-    if not response.is_success or not response.content:
+    if not response.is_success or response.status_code == httpx.codes.NO_CONTENT:
         return False
     if "Content-Length" in response.headers or "Transfer-Encoding" in response.headers:
         return False

@@ -352,7 +352,7 @@ def id_of(run: FailedRun | str) -> str:
     """The checked id of a failed run, to put into a request."""
     dlq_id = run.dlq_id if isinstance(run, FailedRun) else run
     if run is None:
-        raise TypeError("expected a FailedRun or its dlq_id, got None: first() returns it if no run matches")
+        raise ValueError("expected a FailedRun or its dlq_id, got None: first() returns it if no run matches")
     if dlq_id is None:
         raise ValueError(f"{run!r} has no dlq_id")
     return checks.dlq_id(dlq_id)

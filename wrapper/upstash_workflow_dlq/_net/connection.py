@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,7 +15,7 @@ from weakref import WeakSet
 import httpx
 
 from .._core.answers import Answer, Call, Flow
-from .._core.retries import NEVER_SENT, Sent, logger
+from .._core.retries import NEVER_SENT, Sent, causes, logger
 from .._redaction import redacted
 from .._version import __version__
 from ..errors import ConfigurationError, DLQError, TransportError
@@ -63,6 +64,9 @@ class AsyncReader(Protocol):
 class _Connection(Generic[SenderT]):
     """What both kinds share."""
 
+    # The proxy that the environment names, if it is used. A transport of the caller's decides by itself.
+    _proxy: httpx.URL | None = None
+
     def __init__(self, config: Config, timeout: httpx.Timeout, sender: SenderT) -> None:
         self.sender: SenderT = sender
         self._base_url = httpx.URL(config.base_url)
@@ -105,10 +109,22 @@ class _Connection(Generic[SenderT]):
         try:
             yield
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError) as error:
-            reason = f"{type(error).__name__}: {error}".removesuffix(": ")
             if isinstance(error, httpx.RequestError):
                 error.request = request
-            raise TransportError(f"{request.method} {request.url} got no complete answer: {reason}") from error
+            complaint = f"got no complete answer{self._culprit(error)}: {_reason(error)}"
+            raise TransportError(f"{request.method} {request.url} {complaint}") from error
+
+    def _culprit(self, error: Exception) -> str:
+        if self._proxy is None:
+            return ""
+        # Without the password in it.
+        proxy = f"the proxy {self._proxy.copy_with(username='', password='')}"
+        if isinstance(error, httpx.ProxyError):
+            return f": {proxy} refused"
+        is_tls = any(isinstance(cause, ssl.SSLError) for cause in causes(error))
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) and not is_tls:
+            return f": {proxy} cannot be reached"
+        return f" through {proxy}"
 
 
 class Connection(_Connection[Sender]):
@@ -124,6 +140,7 @@ class Connection(_Connection[Sender]):
         clock: SystemClock,
     ) -> None:
         if transport is None:
+            self._proxy = _proxy(config)
             transport = NetworkTransport(partial(_httpx_transport, httpx.HTTPTransport, config))
         _check_transport(transport, httpx.BaseTransport)
         never_sent = _never_sent(transport, trust_connect_errors)
@@ -179,6 +196,7 @@ class AsyncConnection(_Connection[AsyncSender]):
         clock: SystemClock,
     ) -> None:
         if transport is None:
+            self._proxy = _proxy(config)
             transport = AsyncNetworkTransport(partial(_httpx_transport, httpx.AsyncHTTPTransport, config))
         _check_transport(transport, httpx.AsyncBaseTransport)
         never_sent = _never_sent(transport, trust_connect_errors)
@@ -220,6 +238,14 @@ class AsyncConnection(_Connection[AsyncSender]):
         await self.sender.aclose()
 
 
+def _proxy(config: Config) -> httpx.URL | None:
+    proxy = environment_proxy(config.base_url)
+    try:
+        return None if proxy is None else httpx.URL(proxy)
+    except httpx.InvalidURL:
+        return None  # which making the transport complains about
+
+
 def _httpx_transport(kind: Callable[..., TransportT], config: Config) -> TransportT:
     url = config.base_url
     return kind(verify=tls_context(url), proxy=environment_proxy(url), limits=POOL_LIMITS)
@@ -238,6 +264,12 @@ def _never_sent(transport: object, trust_connect_errors: object) -> tuple[type[E
         kind = type(trust_connect_errors).__name__
         raise ConfigurationError(f"trust_connect_errors must be True or False, not {kind}")
     return NEVER_SENT if type(transport) in TRUSTED or trust_connect_errors else ()
+
+
+def _reason(error: Exception) -> str:
+    """Some errors say nothing themselves, such as those of a handshake on trio."""
+    text = next((text for cause in causes(error) if (text := str(cause))), "")
+    return f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
 def _check_transport(transport: object, kind: type[httpx.BaseTransport] | type[httpx.AsyncBaseTransport]) -> None:
