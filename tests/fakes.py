@@ -1,14 +1,18 @@
-"""A service made of prepared answers, which keeps what was sent to it."""
+"""A fake service with prepared answers. It keeps the requests."""
 
 from __future__ import annotations
 
 import json
+import ssl
 from collections.abc import Iterator
 from itertools import chain, repeat
 from typing import Any
 
 import httpx
 from upstash_workflow_dlq._net.clock import SystemClock
+
+# For clients that use plain HTTP only. To load the CA certificates takes 50 ms for each client, longer than its test.
+NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 Answer = httpx.Response | Exception | dict[str, Any] | int
 
@@ -59,9 +63,13 @@ class Wire(httpx.MockTransport):
         if isinstance(answer, dict):
             return httpx.Response(200, content=as_json(answer))
         if isinstance(answer, int):
-            return httpx.Response(answer)
-        # A response is read once; one that repeats must be made anew.
-        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.read())
+            return httpx.Response(answer, headers={"Content-Length": "0"})
+        # A response is read once; one that repeats must be made anew. httpx leaves out that a body is empty, and then
+        # it may have been cut short.
+        headers = answer.headers.copy()
+        if not answer.read():
+            headers.setdefault("Content-Length", "0")
+        return httpx.Response(answer.status_code, headers=headers, content=answer.content)
 
     @property
     def sent(self) -> list[Sent]:

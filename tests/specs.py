@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.spec.diff import compare
+from tools.spec.diffing import compare
 from tools.spec.document import plain
 from tools.spec.text import parse
 

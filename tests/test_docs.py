@@ -30,6 +30,7 @@ from upstash_workflow_dlq import (
     Overrides,
     RunFilters,
 )
+from upstash_workflow_dlq.emulator import Emulator
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -126,7 +127,7 @@ def test_code_runs_from_top_to_bottom_and_prints_what_is_shown(page: Path) -> No
 def test_the_first_example_shows_runs() -> None:
     first = blocks(README)[0]
     assert len(first.code.splitlines()) <= 7
-    assert len(first.output.splitlines()) == 4
+    assert len(first.output.splitlines()) == 3
 
 
 def test_the_tests_in_the_docs_pass(tmp_path: Path) -> None:
@@ -142,9 +143,8 @@ def test_the_tests_in_the_docs_pass(tmp_path: Path) -> None:
 
 
 def test_the_readme_says_how_to_point_the_client_to_the_emulator() -> None:
-    from upstash_workflow_dlq.emulator._settings import DEFAULT_TOKEN
-
-    assert f"`export QSTASH_URL=http://127.0.0.1:8080 QSTASH_TOKEN={DEFAULT_TOKEN}`" in README.read_text("utf-8")
+    variables = Emulator(port=8080).environ
+    assert f"export {' '.join('='.join(pair) for pair in variables.items())}" in code_spans(README)
 
 
 def test_every_method_of_the_clients_is_documented() -> None:

@@ -86,6 +86,11 @@ def test_its_sessions_exist() -> None:
     assert set(named) <= set(sessions)
 
 
+def test_the_one_test_that_a_wheel_cannot_pass_exists() -> None:
+    [(path, name)] = re.findall(r'"(tests/[\w/]+\.py)::(\w+)"', (ROOT / "noxfile.py").read_text("utf-8"))
+    assert f"def {name}(" in (ROOT / path).read_text("utf-8")
+
+
 @pytest.mark.skipif(BASH is None, reason="needs bash")
 @pytest.mark.parametrize(("tag", "status"), [("v0.1.0", 0), ("v0.1", 1), ("v0.2.0", 1), ("0.1.0rc1", 1), ("v", 1)])
 def test_a_tag_that_does_not_name_the_version_stops_it(tag: str, status: int, tmp_path: Path) -> None:

@@ -1,9 +1,10 @@
-"""Holding answers against openapi.yaml."""
+"""Checks answers against openapi.yaml."""
 
 from __future__ import annotations
 
 import copy
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def undocumented_fields(operation_id: str, payload: Any) -> set[str]:
     return {drift.path for drift in found if drift.kind is DriftKind.UNDOCUMENTED_FIELD}
 
 
+@cache
 def valid_payloads(operation_id: str) -> SearchStrategy[Any]:
     """Bodies of a success that the spec allows."""
     # schemathesis generates requests, so the schema is put where a request has it.

@@ -43,7 +43,8 @@ def dlq(monkeypatch: pytest.MonkeyPatch, monitor: ContractMonitor) -> Iterator[D
 def read_only_client() -> DLQClient:
     """A client as users have it, on its own transport, whose every request but a read fails before it is sent."""
     client = DLQClient()
-    client._connection.sender._inner = ReadsOnly(client._connection.sender._inner)  # type: ignore[assignment]
+    tokens = client._connection.sender._inner
+    tokens._inner = ReadsOnly(tokens._inner)
     return client
 
 

@@ -1,4 +1,4 @@
-"""What the spec says about an answer, for specs of any kind; and where the spec is found."""
+"""Checking answers against any spec, and finding the spec."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ B = {"type": "object", "properties": {"b": {"type": "string"}}}
             {"in": {"a": 1, "b": "", "x": 1}},
             ["undocumented_field in.x"],
         ),
-        # Maps: their keys are nobody's business, their values are.
+        # Maps: any key is fine, the values are checked.
         ({"additionalProperties": A}, {"k": {"x": 1}, "l": {"a": None}}, [
             "undocumented_field *.x", "wrong_type *.a null instead of integer",
         ]),
@@ -204,7 +204,7 @@ def test_operations_are_found_by_method_and_path(method: str, path: str, operati
     assert drift.operation == operation
 
 
-def test_of_two_paths_the_one_without_parameters_wins() -> None:
+def test_a_path_without_parameters_wins() -> None:
     paths: dict[str, Any] = {
         f"/things/{name}": {"get": {"operationId": name, "responses": {}}}
         for name in ("{id}", "all", "{id}/x", "all/x")
@@ -218,7 +218,7 @@ def test_of_two_paths_the_one_without_parameters_wins() -> None:
 
 
 @pytest.mark.parametrize("document", [None, [], "text", {}, {"paths": None}])
-def test_what_is_no_spec_is_refused(document: Any) -> None:
+def test_a_document_that_is_not_openapi_is_refused(document: Any) -> None:
     with pytest.raises(ValueError, match="not an OpenAPI document"):
         Spec(document)
 

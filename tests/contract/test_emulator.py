@@ -1,4 +1,4 @@
-"""Every answer of the emulator, held against the spec."""
+"""Every answer of the emulator, checked against the spec."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import Any
 import httpx
 import pytest
 from conformance import operation_ids, undocumented_fields, validate
+from fakes import NO_CERTIFICATES
+from pairs import in_pairs
 from upstash_workflow_dlq.emulator import Emulator, Settings, failed_runs, faults
+
+pytestmark = pytest.mark.untraced
 
 LIST = "/v2/workflows/dlq"
 # What the wrapper types although the schema lacks it: see FailedRun.
@@ -35,7 +39,7 @@ OPERATIONS = {
 
 def ask(emulator: Emulator, method: str, path: str, **options: Any) -> httpx.Response:
     headers = {"Authorization": f"Bearer {emulator.token}"}
-    return httpx.request(method, emulator.url + path, **{"headers": headers, **options})
+    return httpx.request(method, emulator.url + path, verify=NO_CERTIFICATES, **{"headers": headers, **options})
 
 
 def walk(emulator: Emulator, operation_id: str, query: str) -> Iterator[dict[str, Any]]:
@@ -115,15 +119,20 @@ def test_refusals_and_failures_are_as_the_spec_says(operation_id: str) -> None:
         assert emulator.started == []
 
 
-@pytest.mark.parametrize("operation_id", ["deleteFailedRuns", "resumeFailedRuns", "restartFailedRuns"])
-@pytest.mark.parametrize("ending", ["absent", "empty"])
-@pytest.mark.parametrize("filters", ["", "label=billing&label=email", "dlqIds"])
+@in_pairs(
+    {
+        "operation_id": ["deleteFailedRuns", "resumeFailedRuns", "restartFailedRuns"],
+        "ending": ["absent", "empty"],
+        "filters": ["", "label=billing&label=email", "dlqIds"],
+    }
+)
 def test_every_batch_of_a_walk_is_as_the_spec_says(operation_id: str, ending: Any, filters: str) -> None:
     with Emulator(runs=150, settings=Settings(cursor_end=ending, empty_pages=2)) as emulator:
-        if filters == "dlqIds":
+        by_ids = filters == "dlqIds"
+        if by_ids:
             filters = "&".join(f"dlqIds={run['dlqId']}" for run in emulator.runs)
         batches = list(walk(emulator, operation_id, f"count=40&{filters}"))
-        assert len(batches) >= 2
+        assert (len(batches) == 1) is by_ids
         assert all(undocumented_fields(operation_id, batch) == set() for batch in batches)
 
 
@@ -175,7 +184,7 @@ def test_a_bad_request_is_as_the_spec_says(operation_id: str, query: str, header
 def test_a_run_that_is_not_there_is_as_the_spec_says(operation_id: str) -> None:
     method, path = OPERATIONS[operation_id]
     with Emulator() as emulator:
-        response = ask(emulator, method, f"{path}?dlqIds=1-0")
+        response = ask(emulator, method, path if RECORDED in path else f"{path}?dlqIds=1-0")
         assert response.status_code == 404
         validate(operation_id, response)
 

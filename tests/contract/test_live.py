@@ -1,4 +1,4 @@
-"""`nox -s contract -- --live`, tried against the emulator."""
+"""`nox -s contract -- --live`, run against the emulator."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_report_of_the_drift_is_written(tmp_path: Path) -> None:
     assert emulator.token not in json.dumps(report)
 
 
-def test_what_fails_is_in_the_report_as_well(tmp_path: Path) -> None:
+def test_failures_are_in_the_report_too(tmp_path: Path) -> None:
     with Emulator(runs=1) as emulator:
         emulator.update("1752829295505-0", createdAt="yesterday", unheardOf=1)
         ran = run_live(emulator.environ, "--report", str(tmp_path / "report.json"))
@@ -48,7 +48,7 @@ def test_what_fails_is_in_the_report_as_well(tmp_path: Path) -> None:
     assert {"createdAt", "messages[].createdAt", "unheardOf", "messages[].unheardOf"} <= paths
 
 
-def test_without_a_token_nothing_is_sent_or_written_and_that_is_said(tmp_path: Path) -> None:
+def test_without_a_token_it_sends_and_writes_nothing_and_says_so(tmp_path: Path) -> None:
     ran = run_live({}, "--report", str(tmp_path / "report.json"))
     assert ran.returncode == 0
     assert "nothing was sent, no report written: set QSTASH_TOKEN" in ran.stdout

@@ -1,4 +1,4 @@
-"""A monitor on either client: what it tells, what it keeps to itself, and that calls are as without it."""
+"""A monitor on either client: what it reports, what it never reports, and that calls behave as without it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from colours import AnyClient
+from blocking import AnyClient
 from conftest import TOKEN, Connect
 from fakes import Wire, page
 from upstash_workflow_dlq import (
@@ -69,7 +69,7 @@ def test_answers_as_documented_are_no_drift(watched: Watched, recorded_run: dict
     monitor = ContractMonitor(strict=True, ignore={"messageId", "notBefore", "failureCallbackInfo"})
     answers = [recorded_run, page("1", cursor="1-0"), page(), 200, STARTED, {"deleted": 1}, {"workflowRuns": [STARTED]}]
     dlq = watched(monitor, *answers, 302, httpx.Response(404, json={"error": "gone"}))
-    dlq.get("1")
+    dlq.get(recorded_run["dlqId"])
     list(dlq.list())
     dlq.delete("1")
     dlq.resume("1")
@@ -105,7 +105,7 @@ def test_answers_as_documented_are_no_drift(watched: Watched, recorded_run: dict
     ],
     ids=str,
 )
-def test_each_kind_of_drift_is_told_once_and_counted(
+def test_each_kind_of_drift_is_reported_once_and_counted(
     watched: Watched, caplog: pytest.LogCaptureFixture, answer: Any, drift: Drift
 ) -> None:
     told: list[Drift] = []
@@ -153,7 +153,7 @@ def test_calls_return_and_raise_what_they_do_without_a_monitor(connect: Connect,
 
 
 def test_without_a_monitor_no_code_of_it_runs(connect: Connect) -> None:
-    dlq = connect(transport=Wire(page("1", new=1), forever=True))
+    dlq = connect(transport=Wire({"dlqId": "1", "new": 1}, forever=True))
     monitor = ContractMonitor(strict=True)
     assert hooks(dlq) == []
     with monitor.watching(client_of(dlq)) as same:
@@ -191,7 +191,7 @@ def test_only_the_last_of_several_tries_is_seen(watched: Watched, waits: list[fl
 @pytest.mark.parametrize("base_url", ["https://gateway.example/upstash/eu", "https://gateway.example"])
 def test_the_path_of_the_base_url_does_not_matter(watched: Watched, base_url: str) -> None:
     monitor = ContractMonitor()
-    dlq = watched(monitor, {"new": 1}, STARTED, {"deleted": 0}, base_url=base_url)
+    dlq = watched(monitor, {"dlqId": "a/b?c", "new": 1}, STARTED, {"deleted": 0}, base_url=base_url)
     dlq.get("a/b?c")
     dlq.resume("resume")
     dlq.delete_many(all=True)
@@ -207,7 +207,7 @@ def test_the_path_of_the_base_url_does_not_matter(watched: Watched, base_url: st
 def test_a_share_of_the_answers_is_checked(sample: float, least: int, most: int) -> None:
     def checked() -> int:
         monitor = ContractMonitor(sample=sample, seed=7)
-        with DLQClient(TOKEN, transport=Wire({}, forever=True)) as dlq, monitor.watching(dlq):
+        with DLQClient(TOKEN, transport=Wire({"dlqId": "1"}, forever=True)) as dlq, monitor.watching(dlq):
             for _ in range(100):
                 dlq.get("1")
         return monitor.checked
@@ -275,11 +275,11 @@ def test_a_contract_error_names_the_first_few_and_can_be_pickled() -> None:
 # What to pass over
 
 
-def test_what_is_known_can_be_ignored_by_path_or_its_end_or_status(watched: Watched) -> None:
+def test_known_drift_can_be_ignored_by_path_or_its_end_or_status(watched: Watched) -> None:
     monitor = ContractMonitor(ignore={"messages[].known", "old", "header.*", 429})
     answers = [
         page("1", known=1, old=1, new=1, header={"A": 1}),
-        {"known": 1, "old": 1},
+        {"dlqId": "1", "known": 1, "old": 1},
         httpx.Response(429, json={"error": "slow"}),
         418,
     ]
@@ -304,7 +304,7 @@ def test_ignore_takes_no_bare_string() -> None:
 # Discretion
 
 
-def test_nothing_of_the_values_is_told_anywhere(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_value_is_ever_reported(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "upstash_workflow_dlq.contract")
     token = "eyJVc2VySUQi+abc/def=="
     told: list[Drift] = []
@@ -360,7 +360,7 @@ def test_a_failure_of_the_callback_harms_no_call_and_keeps_nothing_from_it(
         told.append(drift.path)
         raise KeyError(drift.path)
 
-    dlq = watched(ContractMonitor(on_drift=fail), {"a": 1, "b": 1})
+    dlq = watched(ContractMonitor(on_drift=fail), {"dlqId": "1", "a": 1, "b": 1})
     dlq.get("1")
     assert told == ["a", "b"]
     assert len([record for record in caplog.records if "on_drift failed" in record.getMessage()]) == 1
@@ -393,7 +393,7 @@ def test_a_callback_is_a_plain_function() -> None:
 
 def test_ever_new_fields_fill_the_report_and_no_more(watched: Watched, caplog: pytest.LogCaptureFixture) -> None:
     monitor = ContractMonitor()
-    dlq = watched(monitor, *({f"{start}-{n}": 1 for n in range(700)} for start in (1, 2, 2, 3)))
+    dlq = watched(monitor, *({"dlqId": "1"} | {f"{start}-{n}": 1 for n in range(700)} for start in (1, 2, 2, 3)))
     for _ in range(4):
         dlq.get("1")
     assert len(monitor.report()) == _monitor.MAX_DRIFTS
@@ -403,7 +403,7 @@ def test_ever_new_fields_fill_the_report_and_no_more(watched: Watched, caplog: p
 
 def test_long_names_are_cut(watched: Watched) -> None:
     monitor = ContractMonitor()
-    watched(monitor, {"n" * 100_000: 1}).get("1")
+    watched(monitor, {"dlqId": "1", "n" * 100_000: 1}).get("1")
     assert monitor.report()[0].path == "n" * (_monitor.MAX_PATH - 1) + "…"
 
 
@@ -416,7 +416,7 @@ def test_threads_may_share_a_monitor() -> None:
         for _ in range(50):
             client.get("1")
 
-    clients = [DLQClient(TOKEN, transport=Wire({"new": 1, "dlqId": 1}, forever=True)) for _ in range(4)]
+    clients = [DLQClient(TOKEN, transport=Wire({"dlqId": "1", "new": 1, "header": 1}, forever=True)) for _ in range(4)]
     for client in clients:
         monitor.watch(client)
     with ThreadPoolExecutor(4) as pool:
@@ -467,7 +467,7 @@ def test_a_monitor_watches_our_clients_only(client: Any) -> None:
 def test_the_report_is_json_that_says_what_it_was_made_from(watched: Watched) -> None:
     monitor = ContractMonitor()
     assert json.loads(monitor.to_json())["spec"] is None
-    watched(monitor, {"b": 1, "a": 1}).get("1")
+    watched(monitor, {"dlqId": "1", "b": 1, "a": 1}).get("1")
     report = json.loads(monitor.to_json())
     assert (report["checked"], report["unlisted"]) == (1, 0)
     assert report["spec"]["version"] == "2.0.0"
@@ -497,11 +497,11 @@ def test_answers_can_be_held_against_another_spec(watched: Watched, tmp_path: Pa
                 200:
                   content:
                     application/json:
-                      schema: {properties: {switch: {enum: [on, off]}, new: {}}}
+                      schema: {properties: {dlqId: {}, switch: {enum: [on, off]}, new: {}}}
         """
     )
     monitor = ContractMonitor(spec=str(spec))
-    dlq = watched(monitor, {"switch": "on", "new": 1}, {"switch": "maybe"})
+    dlq = watched(monitor, {"dlqId": "1", "switch": "on", "new": 1}, {"dlqId": "1", "switch": "maybe"})
     dlq.get("1")
     assert monitor.report() == ()
     dlq.get("1")
@@ -509,7 +509,7 @@ def test_answers_can_be_held_against_another_spec(watched: Watched, tmp_path: Pa
     assert monitor.report() == (Drift(DriftKind.SCHEMA_VIOLATION, operation, 200, "switch", "against enum"),)
 
 
-def test_a_spec_that_cannot_be_read_is_told_when_watching_begins(connect: Connect, tmp_path: Path) -> None:
+def test_an_unreadable_spec_is_an_error_when_watching_begins(connect: Connect, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         ContractMonitor(spec=tmp_path / "none.yaml").watch(client_of(connect(transport=Wire())))
 

@@ -1,4 +1,4 @@
-"""The one real payload that there is, held against the spec."""
+"""The only recorded payload, checked against the spec."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def test_every_operation_has_a_name_for_the_generator() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_what_the_vendored_pages_lack_is_marked() -> None:
+def test_additions_to_the_vendored_pages_are_marked() -> None:
     vendored = {"listFailedRuns", "getFailedRun", "deleteFailedRun"}
     assert {name for name, operation in operations().items() if "x-addition" not in operation} == vendored
     additions = [*spec()["components"]["parameters"].values()]

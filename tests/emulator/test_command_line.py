@@ -10,8 +10,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-from upstash_workflow_dlq.emulator import Emulator, Settings, failed_runs, faults
-from upstash_workflow_dlq.emulator import __main__ as command_line
+from upstash_workflow_dlq.emulator import Emulator, Settings, _command_line, failed_runs, faults
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Emulator]]:
 
 def test_it_prints_the_variables_to_copy(started: list[Emulator], capsys: pytest.CaptureFixture[str]) -> None:
     before = signal.getsignal(signal.SIGINT)
-    assert command_line.main(["--port", "0", "--runs", "7", "--token", "t"]) == 0
+    assert _command_line.main(["--port", "0", "--runs", "7", "--token", "t"]) == 0
     assert signal.getsignal(signal.SIGINT) is before
     lines = capsys.readouterr().out.splitlines()
     assert "7 made-up failed runs" in lines[0]
@@ -47,13 +46,13 @@ def test_it_waits_for_a_signal(started: list[Emulator], monkeypatch: pytest.Monk
         "wait",
         lambda self, timeout=None, wait=threading.Event.wait: next(answers) if timeout == 1 else wait(self, timeout),
     )
-    assert command_line.main(["--port", "0"]) == 0
+    assert _command_line.main(["--port", "0"]) == 0
     assert list(answers) == []
 
 
 def test_its_newest_run_has_just_failed(started: list[Emulator], capsys: pytest.CaptureFixture[str]) -> None:
     before = time.time_ns() // 1_000_000
-    command_line.main(["--port", "0", "--runs", "3"])
+    _command_line.main(["--port", "0", "--runs", "3"])
     after = time.time_ns() // 1_000_000
     entered = [int(run["dlqId"].split("-")[0]) for run in started[0].runs]
     assert before <= entered[0] <= after
@@ -62,7 +61,7 @@ def test_its_newest_run_has_just_failed(started: list[Emulator], capsys: pytest.
 
 
 def test_its_runs_can_be_the_same_at_every_start(started: list[Emulator], capsys: pytest.CaptureFixture[str]) -> None:
-    command_line.main(["--port", "0", "--runs", "3", "--fixed"])
+    _command_line.main(["--port", "0", "--runs", "3", "--fixed"])
     assert started[0].runs == failed_runs(3)
     assert started[0].runs[0]["dlqId"] == "1752829295505-0"
     assert "the newest from July 2025" in capsys.readouterr().out
@@ -73,7 +72,7 @@ def test_its_options_are_the_settings(started: list[Emulator]) -> None:
         "--port 0 --runs 0 --latency 0.5 --cursor-end null --empty-pages 3 --missing url --missing body --null method "
         "--date-field createdAt --fault burst=0.1 --fault reset=0.02 --fault 503=0.05"
     )
-    assert command_line.main(options.split()) == 0
+    assert _command_line.main(options.split()) == 0
     assert started[0].settings == Settings(
         latency=0.5,
         cursor_end="null",
@@ -104,7 +103,7 @@ def test_its_options_are_the_settings(started: list[Emulator]) -> None:
 )
 def test_an_invalid_option_is_a_usage_error(options: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
-        command_line.main(options.split())
+        _command_line.main(options.split())
     assert exit_.value.code == 2
     assert "error: " in capsys.readouterr().err
 
@@ -119,13 +118,13 @@ def test_an_invalid_option_is_a_usage_error(options: str, capsys: pytest.Capture
 )
 def test_a_usage_error_says_what_is_expected(options: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        command_line.main(options.split())
+        _command_line.main(options.split())
     assert complaint in capsys.readouterr().err
 
 
 def test_a_taken_port_prints_one_line_and_exits_with_1(capsys: pytest.CaptureFixture[str]) -> None:
     with Emulator() as dlq:
-        assert command_line.main(["--port", dlq.url.rpartition(":")[2]]) == 1
+        assert _command_line.main(["--port", dlq.url.rpartition(":")[2]]) == 1
     output = capsys.readouterr()
     assert output.out == ""
     assert len(output.err.splitlines()) == 1
@@ -133,21 +132,25 @@ def test_a_taken_port_prints_one_line_and_exits_with_1(capsys: pytest.CaptureFix
 
 
 def test_a_host_that_is_not_loopback_prints_one_line_and_exits_with_1(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command_line.main(["--host", "192.0.2.1"]) == 1
+    assert _command_line.main(["--host", "192.0.2.1"]) == 1
     assert "loopback" in capsys.readouterr().err
 
 
+def start(preparation: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, after a line of code."""
+    code = (
+        f"import runpy, signal, sys\n{preparation}\n"
+        "runpy.run_module('upstash_workflow_dlq.emulator', run_name='__main__', alter_sys=True)\n"
+    )
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)  # noqa: S603 - ourselves
+
+
 @pytest.mark.parametrize("missing", ["starlette.types", "uvicorn"])
-def test_a_missing_extra_prints_one_line_and_exits_with_1(
-    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for module in ("_emulator", "_serving", "_service", "_middleware"):
-        monkeypatch.delitem(sys.modules, f"upstash_workflow_dlq.emulator.{module}", raising=False)
-    monkeypatch.setitem(sys.modules, missing, None)
-    assert command_line.main([]) == 1
-    error = capsys.readouterr().err
-    assert len(error.splitlines()) == 1
-    assert 'pip install "upstash-workflow-dlq[emulator]"' in error
+def test_a_missing_extra_prints_one_line_and_exits_with_1(missing: str) -> None:
+    finished = start(f"sys.modules[{missing!r}] = None")
+    assert finished.returncode == 1
+    assert len(finished.stderr.splitlines()) == 1
+    assert 'pip install "upstash-workflow-dlq[emulator]"' in finished.stderr
 
 
 @contextmanager
@@ -173,3 +176,10 @@ def test_a_process_serves_until_a_signal(number: signal.Signals) -> None:
             out, err = running.communicate(timeout=10)
     assert len(page["messages"]) == 2
     assert (running.returncode, out, err) == (0, "", "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_an_interrupt_while_it_starts_prints_no_traceback() -> None:
+    interrupt = "lambda *_, **__: signal.raise_signal(signal.SIGINT)"
+    finished = start(f"import upstash_workflow_dlq.emulator as emulator; emulator.Emulator = {interrupt}")
+    assert (finished.returncode, finished.stdout, finished.stderr) == (-signal.SIGINT, "", "")

@@ -31,7 +31,7 @@ def test_every_exported_name_exists() -> None:
     assert all(hasattr(package, name) for name in package.__all__)
     assert all(hasattr(faults, name) for name in faults.__all__)
     with pytest.raises(AttributeError, match="no attribute 'emulator'"):
-        _ = package.emulator
+        _ = package.emulator  # type: ignore[attr-defined]
 
 
 def test_it_serves_on_loopback_inside_its_context() -> None:
@@ -226,6 +226,15 @@ def test_the_repr_of_a_recorded_request_shows_no_token() -> None:
     assert "s3cr3t" not in shown
     assert "count=1&qstash_token=***&label=a" in shown
     assert "s3cr3t" not in repr(dlq)
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+def test_a_request_to_upgrade_is_answered_and_logs_nothing(protocol: str, caplog: pytest.LogCaptureFixture) -> None:
+    upgrade = {"Connection": "Upgrade", "Upgrade": protocol, "Sec-WebSocket-Key": "AAAA", "Sec-WebSocket-Version": "13"}
+    with Emulator(3) as dlq:
+        url = f"{dlq.url}/v2/workflows/dlq?qstash_token={dlq.token}"
+        assert len(httpx.get(url, headers=upgrade, trust_env=False).json()["messages"]) == 3
+    assert [record for record in caplog.records if record.name.startswith("uvicorn")] == []
 
 
 def test_several_threads_may_use_it_at_once() -> None:

@@ -131,11 +131,6 @@ def test_an_empty_value_counts_as_absent(dlq_emulator: Emulator, http: httpx.Cli
     assert len(listed(http, "&".join(f"{name}=" for name in names))) == 3
 
 
-def test_an_unknown_parameter_is_ignored(dlq_emulator: Emulator, http: httpx.Client) -> None:
-    dlq_emulator.add({"dlqId": "1-0", "responseStatus": 500})
-    assert listed(http, "responseStatus=404") == ["1-0"]
-
-
 def test_the_first_of_repeated_single_values_counts(dlq_emulator: Emulator, http: httpx.Client) -> None:
     dlq_emulator.add(*failed_runs(5))
     assert len(listed(http, "count=2&count=4")) == 2

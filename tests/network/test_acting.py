@@ -1,11 +1,13 @@
-"""Over real connections, in both colours: every operation does what it says, once, whatever the service does."""
+"""Over real connections, sync and async: each operation does what it says, once, even if the service fails."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from blocking import collect
 from conftest import Connect
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import (
     BadRequestError,
     BulkError,
@@ -19,12 +21,15 @@ from upstash_workflow_dlq import (
 )
 from upstash_workflow_dlq.emulator import Emulator, Settings, faults
 
+pytestmark = pytest.mark.untraced
+
 QUICK = Retry(total=5, backoff_factor=0.001, total_timeout=5)
 RECORDED = "1752829295505-0"
+MANY = ["delete_many", "resume_many", "restart_many"]
 
 
 def ids(runs: Any) -> list[str]:
-    return [run.dlq_id for run in runs]
+    return [run.dlq_id for run in collect(runs)]
 
 
 def acting(emulator: Emulator) -> list[str]:
@@ -72,12 +77,11 @@ def state(run: FailedRun) -> str | None:
     return run.failure_function.state if run.failure_function else None
 
 
-@pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
-@pytest.mark.parametrize("target", ["ids", "list", "filter", "status", "all"])
+@in_pairs({"connect": CLIENTS, "operation": MANY, "target": ["ids", "list", "filter", "status", "all"]})
 def test_a_bulk_call_acts_on_what_a_dry_run_shows(connect: Connect, operation: str, target: str) -> None:
     with Emulator(runs=200) as emulator:
         client = connect(emulator.token, base_url=emulator.url)
-        listed = list(client.list(label=["billing", "email"]))
+        listed = collect(client.list(label=["billing", "email"]))
         targets: dict[str, dict[str, Any]] = {
             "ids": {"dlq_ids": ids(listed)},
             "list": {"dlq_ids": listed},
@@ -86,7 +90,7 @@ def test_a_bulk_call_acts_on_what_a_dry_run_shows(connect: Connect, operation: s
             "all": {"all": True},
         }
         options = targets[target]
-        before = list(client.list())
+        before = collect(client.list())
         would = getattr(client, operation)(dry_run=True, **options)
         assert acting(emulator) == []
         assert len(emulator.runs) == 200
@@ -101,7 +105,7 @@ def test_a_bulk_call_acts_on_what_a_dry_run_shows(connect: Connect, operation: s
             assert len({run.workflow_run_id for run in result}) == done
 
 
-# Each fault that leaves the fate of a request open, and whether it was carried out.
+# The faults after which a client cannot know whether the request was carried out, and whether it was.
 OPEN = [
     (faults.reset(), False),
     (faults.reset_after_acting(), True),
@@ -114,13 +118,18 @@ OPEN = [
 
 
 def patience(fault: faults.Fault) -> float:
-    """Seconds. Short only where the fault is to wait: on a busy machine, others take their time too."""
+    """Seconds. Short only if the fault is a slow answer: on a busy machine, other answers are slow too."""
     return 0.15 if isinstance(fault, faults.Slow) else 10
 
 
-@pytest.mark.parametrize(("fault", "carried_out"), OPEN, ids=str)
-@pytest.mark.parametrize("operation", ["resume", "restart", "retry_failure_callback"])
-def test_what_may_have_been_done_is_sent_once(
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        "operation": ["resume", "restart", "retry_failure_callback"],
+        ("fault", "carried_out"): OPEN,
+    }
+)
+def test_a_call_that_may_have_been_carried_out_is_sent_once(
     connect: Connect, operation: str, fault: faults.Fault, carried_out: bool
 ) -> None:
     failed = {"dlqId": "1-0", "failureCallback": "https://my.app", "failureCallbackInfo": {"state": "CALLBACK_FAIL"}}
@@ -162,7 +171,7 @@ def test_a_daily_limit_stops_an_action_at_once(connect: Connect) -> None:
 
 
 @pytest.mark.parametrize("fault", [faults.burst_limit(reset_in=0), faults.too_many_requests()], ids=str)
-def test_what_was_certainly_not_done_is_sent_again(connect: Connect, fault: faults.Fault) -> None:
+def test_a_call_that_was_certainly_not_carried_out_is_repeated(connect: Connect, fault: faults.Fault) -> None:
     with Emulator(runs=60) as emulator:
         client = connect(emulator.token, base_url=emulator.url, retry=QUICK)
         emulator.fail(fault, times=2)
@@ -174,9 +183,14 @@ def test_what_was_certainly_not_done_is_sent_again(connect: Connect, fault: faul
         assert len({run.dlq_id for run in emulator.started}) == len(emulator.started) == 60
 
 
-@pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
-@pytest.mark.parametrize("by", ["filter", "ids", "status"])
-@pytest.mark.parametrize(("fault", "carried_out"), [*OPEN[:3], OPEN[5]], ids=str)
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        "operation": MANY,
+        "by": ["filter", "ids", "status"],
+        ("fault", "carried_out"): [*OPEN[:3], OPEN[5]],
+    }
+)
 def test_a_bulk_call_goes_on_from_where_it_stopped(
     connect: Connect, operation: str, by: str, fault: faults.Fault, carried_out: bool
 ) -> None:
@@ -210,8 +224,7 @@ def test_a_bulk_call_goes_on_from_where_it_stopped(
         assert len({run.dlq_id for run in emulator.started}) == len(emulator.started)
 
 
-@pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
-@pytest.mark.parametrize("empty_pages", [1, 2, 3])
+@in_pairs({"connect": CLIENTS, "operation": MANY, "empty_pages": [1, 2, 3]})
 def test_a_bulk_call_survives_empty_batches(connect: Connect, operation: str, empty_pages: int) -> None:
     for target in ("all", "ids"):
         with Emulator(runs=120, settings=Settings(empty_pages=empty_pages, cursor_end="empty")) as emulator:
@@ -222,7 +235,7 @@ def test_a_bulk_call_survives_empty_batches(connect: Connect, operation: str, em
             assert emulator.runs == []
 
 
-def test_resuming_what_somebody_else_deleted_stops_before_anything_of_that_batch(connect: Connect) -> None:
+def test_resuming_a_run_that_is_deleted_meanwhile_starts_nothing_of_its_batch(connect: Connect) -> None:
     with Emulator(runs=120) as emulator:
         client = connect(emulator.token, base_url=emulator.url)
         runs = ids(client.list())

@@ -1,4 +1,4 @@
-"""Over real connections, in both colours: whatever the service does on a bad day, no run is lost or doubled."""
+"""Over real connections, sync and async: no fault of the service loses or doubles a run."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+from blocking import collect
 from conftest import Connect
 from upstash_workflow_dlq import DLQClient, NotFoundError, RateLimitError, Retry, TransportError
 from upstash_workflow_dlq.emulator import Emulator, Settings, failed_runs, faults
@@ -14,13 +15,14 @@ QUICK = Retry(total=5, backoff_factor=0.001, total_timeout=5)
 
 
 def ids(runs: Any) -> list[str]:
-    return [run.dlq_id for run in runs]
+    return [run.dlq_id for run in collect(runs)]
 
 
 def expected(count: int) -> list[str]:
     return [run["dlqId"] for run in failed_runs(count)]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize(
     "fault",
     [
@@ -54,6 +56,7 @@ def test_a_delete_survives_a_lost_answer(connect: Connect, fault: faults.Fault) 
             client.delete(expected(3)[1])
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("cursor_end", ["absent", "empty", "null"])
 def test_a_walk_survives_the_ways_of_the_service(connect: Connect, cursor_end: Any) -> None:
     settings = Settings(cursor_end=cursor_end, empty_pages=2, missing=("labels",), null=("responseStatus", "header"))
@@ -65,6 +68,7 @@ def test_a_walk_survives_the_ways_of_the_service(connect: Connect, cursor_end: A
         assert client.count() == 250
 
 
+@pytest.mark.untraced
 def test_filters_reach_the_service(connect: Connect) -> None:
     with Emulator(runs=250) as emulator:
         client = connect(emulator.token, base_url=emulator.url, auth="query")
@@ -77,6 +81,7 @@ def test_filters_reach_the_service(connect: Connect) -> None:
         assert client.count(response_status=489) == sum(1 for run in client.list() if run.response_status == 489)
 
 
+@pytest.mark.untraced
 def test_a_walk_goes_on_from_a_cursor_while_runs_are_deleted(connect: Connect) -> None:
     with Emulator(runs=100) as emulator:
         client = connect(emulator.token, base_url=emulator.url)
@@ -98,7 +103,7 @@ def test_a_daily_limit_is_raised_at_once(connect: Connect) -> None:
         assert len(emulator.requests) == 1
 
 
-def test_nobody_there_is_a_transport_error(connect: Connect) -> None:
+def test_a_server_that_is_gone_is_a_transport_error(connect: Connect) -> None:
     emulator = Emulator()
     with emulator:
         client = connect(emulator.token, base_url=emulator.url, retry=None)
@@ -114,6 +119,7 @@ def test_an_answer_that_takes_too_long_is_a_transport_error(connect: Connect) ->
             connect(emulator.token, base_url=emulator.url, retry=None, timeout=0.05).count()
 
 
+@pytest.mark.untraced
 def test_a_client_is_shared_between_threads() -> None:
     with Emulator(runs=250) as emulator, DLQClient(emulator.token, base_url=emulator.url, retry=QUICK) as client:
         emulator.fail(faults.reset(), times=3)
@@ -126,6 +132,7 @@ def test_a_client_is_shared_between_threads() -> None:
         assert seen == [expected(250)] * 8
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_a_client_is_shared_between_tasks(backend: str) -> None:
     import anyio

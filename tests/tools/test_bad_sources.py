@@ -6,7 +6,9 @@ import os
 import random
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -176,12 +178,23 @@ class Answer(BaseHTTPRequestHandler):
     server: Site
 
     def do_GET(self) -> None:
+        if self.path == "/drip":
+            self.drip()
+            return
         status, headers, body = self.server.pages.get(self.path.partition("?")[0], (404, {}, b""))
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
+
+    def drip(self) -> None:
+        """Headers that never end, one every moment."""
+        self.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        with suppress(OSError):  # until the client has had enough
+            while True:
+                self.wfile.write(b"X-Drip: 1\r\n")
+                time.sleep(0.01)
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -210,7 +223,7 @@ def test_a_spec_is_fetched_over_https(update: Update, site: Site) -> None:
     }
     result = update(f"{site.url}/moved", "--json")
     assert result.status == 1
-    assert result.json["counts"]["breaking"] == 2
+    assert result.json["counts"]["breaking"] == 4
 
 
 def test_answers_that_are_no_spec_are_refused(update: Update, spec_file: Path, site: Site) -> None:
@@ -233,6 +246,13 @@ def test_answers_that_are_no_spec_are_refused(update: Update, spec_file: Path, s
         ("/circle", "cannot be fetched"),
     ):
         assert_refused(update(f"{site.url}{path}"), spec_file, told)
+
+
+def test_a_server_that_drips_is_left_in_time(
+    update: Update, spec_file: Path, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.spec.fetch.MAX_SECONDS", 0.5)
+    assert_refused(update(f"{site.url}/drip"), spec_file, "cannot be fetched (not complete after 0.5 seconds)")
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(

@@ -11,6 +11,7 @@ import pytest
 from specs import PAGES, Result, changes
 
 from tools.spec import diff as spec_diff
+from tools.spec.diffing import as_text, breaks, compare
 
 Schema = dict[str, Any]
 
@@ -53,9 +54,6 @@ WIDER_AND_NARROWER: list[tuple[str, Schema, Schema]] = [
     ("null too", {"type": ["string", "null"]}, STRING),
     ("null too, as in 3.0", {"type": "string", "nullable": True}, STRING),
     ("any type", {}, STRING),
-    ("more values", {"type": "string", "enum": ["a", "b"]}, {"type": "string", "enum": ["a"]}),
-    ("any value", STRING, {"type": "string", "enum": ["a"]}),
-    ("several constants", {"enum": ["a", "b"]}, {"const": "a"}),
     ("64 bits", {"type": "integer", "format": "int64"}, {"type": "integer", "format": "int32"}),
     ("any format", STRING, {"type": "string", "format": "uri"}),
     ("a higher maximum", {"type": "integer", "maximum": 100}, {"type": "integer", "maximum": 50}),
@@ -69,11 +67,6 @@ WIDER_AND_NARROWER: list[tuple[str, Schema, Schema]] = [
     ("an alternative", {"oneOf": [STRING, STRINGS]}, {"oneOf": [STRING]}),
     ("alternatives at all", {"anyOf": [STRING, STRINGS]}, STRING),
     ("other items", {"type": "array", "items": {"type": "number"}}, {"type": "array", "items": {"type": "integer"}}),
-    (
-        "optional",
-        {"type": "object", "properties": {"a": STRING}},
-        {"type": "object", "properties": {"a": STRING}, "required": ["a"]},
-    ),
 ]
 named = pytest.mark.parametrize(
     ("wider", "narrower"), [pytest.param(wider, narrower, id=name) for name, wider, narrower in WIDER_AND_NARROWER]
@@ -127,7 +120,7 @@ def test_several_values_of_another_kind_are_not() -> None:
     assert kinds(query(STRING), query({**STRINGS, "minItems": 2})) == ["breaking", "widened"]
     header = spec(parameters=[{"in": "header", "name": "label", "schema": STRING}])
     headers = spec(parameters=[{"in": "header", "name": "label", "schema": STRINGS}])
-    assert kinds(header, headers) == ["breaking"]
+    assert kinds(header, headers) == ["breaking", "breaking"]  # nor can the generator make a client of it
 
 
 def test_defaults_of_style_and_explode_may_be_written_out() -> None:
@@ -175,7 +168,7 @@ def test_another_default_is_another_call() -> None:
     fifty, hundred, none = (query({"type": "integer", **more}) for more in ({"default": 50}, {"default": 100}, {}))
     assert changes(hundred, fifty) == [("breaking", "listRuns: query parameter label default was 100 and is 50")]
     assert kinds(hundred, none) == ["breaking"]
-    assert kinds(none, hundred) == ["added"]
+    assert kinds(none, hundred) == ["breaking"]  # the generated client sends what it did not send before
     assert kinds(answer({"type": "integer", "default": 1}), answer({"type": "integer", "default": 2})) == ["wording"]
 
 
@@ -185,10 +178,12 @@ def test_properties_of_answers_come_and_go() -> None:
 
     assert changes(run(a=STRING), run(a=STRING, b=STRING)) == [("added", "listRuns: answer 200, property b is new")]
     assert changes(run(a=STRING), run("b", a=STRING, b=STRING)) == [
-        ("added", "listRuns: answer 200, property b is new and required")
+        ("breaking", "listRuns: answer 200, property b is new and required: reading an answer without it raises")
     ]
     assert kinds(run(a=STRING, b=STRING), run(a=STRING)) == ["breaking"]
-    assert kinds(run(a=STRING), run("a", a=STRING)) == ["added"]
+    assert changes(run(a=STRING), run("a", a=STRING)) == [
+        ("breaking", "listRuns: answer 200, property a is required now: reading an answer without it raises")
+    ]
     assert kinds(run("a", a=STRING), run(a=STRING)) == ["breaking"]
 
 
@@ -205,8 +200,12 @@ def test_other_properties_harm_no_reader() -> None:
     opened, closed = {"type": "object"}, {"type": "object", "additionalProperties": False}
     strings = {"type": "object", "additionalProperties": STRING}
     assert kinds(answer(closed), answer(opened)) == kinds(answer(closed), answer(strings)) == ["added"]
-    assert kinds(answer(opened), answer(closed)) == ["added"]
-    assert kinds(body(opened), body(closed)) == ["breaking"]
+    # The wire promises more, but users of the generated client lose an attribute.
+    assert changes(answer(opened), answer(closed)) == [
+        ("breaking", "model ListRunsResponse200 the generated class has no additional_properties any more"),
+        ("added", "listRuns: answer 200 additionalProperties changed"),
+    ]
+    assert set(kinds(body(opened), body(closed))) == {"breaking"}
     assert kinds(body(closed), body(opened)) == ["widened"]
     assert changes(answer(opened), answer({**opened, "additionalProperties": True})) == []
     assert kinds(answer(strings), answer({**opened, "additionalProperties": STRINGS})) == ["breaking"]
@@ -221,7 +220,7 @@ def test_bodies_and_media_types_come_and_go() -> None:
     assert kinds(with_body, must) == ["breaking"]
     assert kinds(must, with_body) == ["widened"]
     both = copy.deepcopy(with_body)
-    both["paths"]["/runs"]["get"]["requestBody"]["content"]["text/plain"] = {}
+    both["paths"]["/runs"]["get"]["requestBody"]["content"]["application/vnd.runs+json"] = {"schema": STRING}
     assert kinds(with_body, both) == ["widened"]
     assert kinds(both, with_body) == ["breaking"]
     assert kinds(spec(), answer(STRING)) == ["added"]
@@ -254,8 +253,13 @@ def test_an_operation_goes_by_method_and_path_whatever_its_braces_say() -> None:
 
 
 def test_names_in_the_generated_client_matter() -> None:
-    assert changes(spec(), spec(operationId="allRuns")) == [("breaking", "allRuns was called listRuns")]
-    assert changes(spec(), spec(tags=["Runs"])) == [("breaking", "listRuns moved from tag DLQ to Runs")]
+    assert changes(spec(), spec(operationId="allRuns")) == [
+        ("breaking", "allRuns generated module api.dlq.list_runs is called api.dlq.all_runs now")
+    ]
+    assert changes(spec(), spec(tags=["Runs"])) == [
+        ("breaking", "listRuns generated module api.dlq.list_runs is called api.runs.list_runs now")
+    ]
+    assert changes(spec(), spec(tags=["dlq"])) == []
     nameless = spec()
     del nameless["paths"]["/runs"]["get"]["operationId"]
     assert changes(spec(), nameless) == []  # the vendor gives none
@@ -264,7 +268,9 @@ def test_names_in_the_generated_client_matter() -> None:
         model = {"type": "object", "properties": {"id": STRING}}
         return answer({"$ref": f"#/components/schemas/{name}"}) | {"components": {"schemas": {name: model}}}
 
-    assert changes(run("Run"), run("Failure")) == [("breaking", "listRuns: answer 200 model Run is called Failure now")]
+    assert changes(run("Run"), run("Failure")) == [
+        ("breaking", "generated class Run is gone; it is called Failure now")
+    ]
 
 
 def test_a_model_is_told_of_once_with_all_that_have_it() -> None:
@@ -335,7 +341,7 @@ def test_words_are_only_words() -> None:
         (answer({"oneOf": [STRING]}), answer({"oneOf": [{"type": "string", "description": "d"}]})),
     ):
         assert set(kinds(old, new)) == {"wording"}
-        assert not spec_diff.breaks(spec_diff.compare(old, new))
+        assert not breaks(compare(old, new))
 
 
 def test_a_document_is_the_same_as_itself() -> None:
@@ -376,12 +382,17 @@ def test_pages_can_be_compared_too(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_names_from_a_document_cannot_command_a_terminal() -> None:
     sly = spec(parameters=[{"in": "query", "name": "\x1b[2Ja\nb", "schema": STRING}])
-    text = spec_diff.as_text(spec_diff.compare(spec(), sly))
+    text = as_text(compare(spec(), sly))
     assert text == "Added (1)\n- listRuns: query parameter ?[2Ja b is new"
 
 
-@pytest.mark.parametrize("junk", [None, 7, "x", [], {}, [None], {"a": None}, True])
-def test_junk_in_a_document_is_no_accident(junk: Any) -> None:
+JUNK: list[Any] = [None, 7, "x", [], {}, [None], {"a": None}, True]
+
+
+@pytest.mark.parametrize("number", range(len(JUNK)))
+def test_junk_in_a_document_is_no_accident(number: int) -> None:
+    """Each place has two kinds of it in turn; all kinds everywhere would take four times as long."""
+    junk = JUNK[number]
     whole = query(STRING) | answer(STRING) | {"security": [{"b": []}], "servers": [{"url": "u"}]}
 
     def broken(node: Any) -> Any:
@@ -394,7 +405,8 @@ def test_junk_in_a_document_is_no_accident(junk: Any) -> None:
             for index, value in enumerate(node):
                 yield from ([*node[:index], worse, *node[index + 1 :]] for worse in broken(value))
 
-    for document in broken(whole):
-        if isinstance(document, dict):
-            spec_diff.compare(whole, document)
-            spec_diff.compare(document, whole)
+    documents = [document for document in broken(whole) if isinstance(document, dict)]
+    for index, document in enumerate(documents):
+        if index % 4 == number % 4:
+            compare(whole, document)
+            compare(document, whole)

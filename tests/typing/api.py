@@ -50,9 +50,9 @@ def sync() -> None:
         assert_type(dlq.resume_many(label="a", on_progress=print), list[StartedRun])
         assert_type(dlq.resume_many(label="a", dry_run=True), list[FailedRun])
         assert_type(dlq.restart_many(dlq_ids=["1"], overrides={"retries": 0}), list[StartedRun])
-        dlq.resume("1", colour="red")  # type: ignore[call-arg]
+        dlq.resume("1", flavour="sour")  # type: ignore[call-arg]
         dlq.delete_many(all=True, overrides={})  # type: ignore[call-overload]
-        dlq.list(colour="red")  # type: ignore[call-arg]
+        dlq.list(flavour="sour")  # type: ignore[call-arg]
         dlq.list(label=5)  # type: ignore[arg-type]
         DLQClient(transport=httpx.AsyncHTTPTransport())  # type: ignore[arg-type]
 

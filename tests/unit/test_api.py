@@ -1,4 +1,4 @@
-"""The public face: names, signatures in both colours, and the generated client underneath."""
+"""The public interface: names, equal signatures sync and async, and the generated client underneath."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ print(*sorted(unused & sys.modules.keys()))
 """
 
 
-def test_what_a_start_and_a_list_do_not_use_is_not_loaded() -> None:
+def test_a_start_and_a_list_load_nothing_they_do_not_use() -> None:
     # -I: without this folder and what the environment says, but with what is installed.
     ran = subprocess.run([sys.executable, "-I", "-c", READ_A_PAGE], check=True, stdout=subprocess.PIPE)  # noqa: S603
     assert ran.stdout.split() == []
@@ -61,6 +61,23 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'upstash_workflow_dlq' has no attribute 'Client'"):
         upstash_workflow_dlq.Client  # type: ignore[attr-defined]  # noqa: B018
     assert set(upstash_workflow_dlq.__all__) <= set(dir(upstash_workflow_dlq))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ([], 0, "emulator --help"),
+        (["--help"], 0, "DLQClient"),
+        (["--version"], 0, "upstash-workflow-dlq "),
+        (["list"], 2, ""),
+    ],
+)
+def test_the_package_can_be_executed_and_says_what_can_be_run(arguments: list[str], status: int, said: str) -> None:
+    command = [sys.executable, "-m", "upstash_workflow_dlq", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.returncode == status
+    assert said in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 def test_every_error_is_exported_and_stands_in_the_drawn_tree() -> None:
@@ -87,7 +104,7 @@ def parameters(method: Any) -> list[tuple[str, Any, Any, Any]]:
     ("sync", "asynchronous"),
     [(DLQClient, AsyncDLQClient), (FailedRuns, AsyncFailedRuns), (ScannedRuns, AsyncScannedRuns)],
 )
-def test_both_colours_have_the_same_methods_with_the_same_parameters(sync: type, asynchronous: type) -> None:
+def test_both_clients_have_the_same_methods_with_the_same_parameters(sync: type, asynchronous: type) -> None:
     ours, theirs = public_methods(sync), public_methods(asynchronous)
     assert ours.keys() == theirs.keys()
     for name, method in ours.items():
@@ -98,7 +115,8 @@ def test_both_colours_have_the_same_methods_with_the_same_parameters(sync: type,
 def test_both_clients_are_made_alike() -> None:
     assert parameters(DLQClient) == parameters(AsyncDLQClient)
     assert [name for name, *_ in parameters(DLQClient)] == [
-        *("token", "base_url", "region", "auth", "timeout", "retry", "transport", "allow_insecure")
+        *("token", "base_url", "region", "auth", "timeout", "deadline", "max_response_size"),
+        *("retry", "transport", "trust_connect_errors", "allow_insecure"),
     ]
 
 
@@ -179,7 +197,7 @@ def test_what_it_raises_does_not_show_the_token() -> None:
 
 def test_low_level_deletes_are_repeated_only_if_nothing_was_done(waits: list[float]) -> None:
     wire = Wire(httpx.ConnectError("refused"), 429, 503)
-    with DLQClient("t0ken", transport=wire) as client, pytest.raises(UnexpectedStatus):
+    with DLQClient("t0ken", transport=wire, trust_connect_errors=True) as client, pytest.raises(UnexpectedStatus):
         delete_failed_run.sync(client=client.low_level, dlq_id="1")
     wire = Wire(httpx.ReadTimeout("slow"))
     with DLQClient("t0ken", transport=wire) as client, pytest.raises(httpx.ReadTimeout):

@@ -119,7 +119,7 @@ def test_the_timeout_reaches_the_transport(connect: Connect, timeout: Any) -> No
 
 
 @pytest.mark.parametrize("timeout", [0, -1, "5", True, (5, 5), float("nan"), float("inf"), 1e12])
-def test_a_timeout_that_is_none_is_refused(connect: Connect, timeout: Any) -> None:
+def test_an_invalid_timeout_is_refused(connect: Connect, timeout: Any) -> None:
     with pytest.raises(ConfigurationError, match="timeout must be positive seconds"):
         connect(timeout=timeout)
 

@@ -1,4 +1,4 @@
-"""What a failed run shows of its payload."""
+"""How a failed run presents its payload."""
 
 from __future__ import annotations
 
@@ -255,7 +255,7 @@ def test_a_number_without_a_fraction_is_an_integer(value: Any, number: int) -> N
 
 
 @pytest.mark.parametrize("value", [3.5, True, "3", float("nan"), {}])
-def test_anything_else_is_not(value: Any) -> None:
+def test_other_numbers_are_not_integers(value: Any) -> None:
     with pytest.raises(InvalidResponseError, match="maxRetries of failed run '1' should be an integer"):
         _ = FailedRun({"dlqId": "1", "maxRetries": value}).max_retries
 
@@ -297,7 +297,7 @@ def test_the_failure_function_is_read_from_either_place(payload: dict[str, Any],
 
 
 @pytest.mark.parametrize("payload", [{}, {"failureCallbackInfo": None}, {"failureFunctionState": ""}])
-def test_there_may_be_no_failure_function(payload: dict[str, Any]) -> None:
+def test_a_run_may_have_no_failure_function(payload: dict[str, Any]) -> None:
     assert FailedRun(payload).failure_function is None
 
 
@@ -324,7 +324,7 @@ def test_a_failure_function_can_be_made_by_hand() -> None:
     assert len({FailureFunction(), FailureFunction("a"), FailureFunction("a")}) == 2
 
 
-def test_what_is_nested_too_deeply_to_copy_says_so() -> None:
+def test_a_payload_nested_too_deeply_to_copy_is_an_error() -> None:
     deep: dict[str, Any] = {}
     for _ in range(100_000):
         deep = {"a": deep}
@@ -366,7 +366,7 @@ def test_a_broken_field_of_the_failure_function_spoils_only_itself() -> None:
         ({}, ("no response", "")),
     ],
 )
-def test_a_failure_is_told_by_the_error_or_by_the_status(payload: dict[str, Any], failure: tuple[str, str]) -> None:
+def test_a_failure_is_read_from_the_error_or_from_the_status(payload: dict[str, Any], failure: tuple[str, str]) -> None:
     assert FailedRun(payload).failure == failure
 
 

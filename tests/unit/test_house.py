@@ -19,7 +19,7 @@ FLOORS = (
     (f"{PACKAGE}._net",),
     (f"{PACKAGE}._base_client",),
     (f"{PACKAGE}._client", f"{PACKAGE}._async_client"),
-    (PACKAGE,),
+    (PACKAGE, f"{PACKAGE}.__main__"),
 )
 ROOMS = (f"{PACKAGE}.emulator", f"{PACKAGE}.contract")
 
@@ -54,7 +54,7 @@ def floor(module: str) -> int:
     for number, names in enumerate(FLOORS):
         if any(module == name or (name != PACKAGE and module.startswith(f"{name}.")) for name in names):
             return number
-    raise AssertionError(f"{module} has no floor: see docs on how the code is arranged")
+    raise AssertionError(f"{module} has no floor: see CONTRIBUTING.md, Where things live")
 
 
 def room(module: str) -> str | None:

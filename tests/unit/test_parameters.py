@@ -38,7 +38,7 @@ def sent_by(operation_id: str) -> set[str]:
     """The names of all parameters that the wrapper can be brought to send for an operation."""
     calls: dict[str, tuple[Any, list[tuple[str, tuple[Any, ...], dict[str, Any]]]]] = {
         "listFailedRuns": ({}, [("count", (), {**FILTERS, "workflow_run_id": "wfr_1"}), ("list", (), {"cursor": "a"})]),
-        "getFailedRun": ({}, [("get", ("1",), {})]),
+        "getFailedRun": ({"dlqId": "1"}, [("get", ("1",), {})]),
         "deleteFailedRun": ({}, [("delete", ("1",), {})]),
         "resumeFailedRun": (STARTED, [("resume", ("1",), OVERRIDES)]),
         "restartFailedRun": (STARTED, [("restart", ("1",), OVERRIDES)]),
@@ -90,7 +90,7 @@ def test_the_list_is_asked_for_as_the_generated_builder_would() -> None:
 def test_every_filter_is_sent_or_applied_here(name: str) -> None:
     value = {**FILTERS, "workflow_run_id": "wfr_1", "response_status": 503}[name]
     runs = [{"dlqId": "1", "workflowRunId": "wfr_1", "responseStatus": 503}, {"dlqId": "2", "responseStatus": 500}]
-    wire = Wire({"messages": runs, "deleted": 2}, forever=True)
+    wire = Wire({"messages": runs, "deleted": 1}, forever=True)
     with DLQClient("t0ken", transport=wire) as client:
         listed: dict[str, Any] = {name: value}
         found = [run.dlq_id for run in client.list(**listed)]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from colours import AnyClient
+from blocking import AnyClient
 from conftest import Connect
 from fakes import Wire, page
 from upstash_workflow_dlq import BulkError, InvalidResponseError, PaginationError

@@ -1,4 +1,4 @@
-"""Any status with any body ends in one error of the tree, in both colours."""
+"""Any status with any body becomes one of the errors, sync and async."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 import httpx
 import pytest
 from conftest import Connect
-from fakes import Breaking, Wire, as_json
+from fakes import Breaking, Sent, Wire, as_json
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import (
     APIError,
     AuthenticationError,
@@ -36,45 +37,43 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (400, BadRequestError),
-        (401, AuthenticationError),
-        (403, AuthenticationError),
-        (404, NotFoundError),
-        (429, RateLimitError),
-        (500, ServerError),
-        (502, ServerError),
-        (520, ServerError),
-        (599, ServerError),
-        (302, APIError),
-        (304, APIError),
-        (402, APIError),
-        (489, APIError),
-        (600, APIError),
-        (999, APIError),
-    ],
-)
-@pytest.mark.parametrize(("body", "message"), BODIES.values(), ids=BODIES)
-def test_a_status_becomes_its_error(
-    connect: Connect, status: int, kind: type[APIError], body: bytes, message: str
-) -> None:
+KINDS: dict[int, type[APIError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: AuthenticationError,
+    404: NotFoundError,
+    429: RateLimitError,
+    500: ServerError,
+    502: ServerError,
+    520: ServerError,
+    599: ServerError,
+    302: APIError,
+    304: APIError,
+    402: APIError,
+    489: APIError,
+    600: APIError,
+    999: APIError,
+}
+
+
+@in_pairs({"connect": CLIENTS, "status": list(KINDS), "kind_of_body": list(BODIES)})
+def test_a_status_becomes_its_error(connect: Connect, status: int, kind_of_body: str) -> None:
+    body, message = BODIES[kind_of_body]
     wire = Wire(httpx.Response(status, content=body, headers={"X-Request-Id": "r1"}))
     with pytest.raises(DLQError) as caught:
         list(connect(transport=wire, retry=None).list(label="a"))
     error = caught.value
-    assert type(error) is kind
+    assert type(error) is KINDS[status]
     assert error.status_code == status
     assert error.message == message
     assert error.body == body
-    assert (error.method, error.url) == ("GET", "https://qstash.upstash.io/v2/workflows/dlq?count=100&label=a")
+    assert Sent(f"{error.method} {error.url}") == "GET https://qstash.upstash.io/v2/workflows/dlq?count=100&label=a"
     assert error.request_id == "r1"
     assert str(error) == f"HTTP {status}: {message} (GET {error.url}) [request id r1]"
 
 
 @pytest.mark.parametrize(("status", "message"), [(503, "Service Unavailable"), (799, "no message")])
-def test_an_empty_body_is_told_by_its_status(connect: Connect, status: int, message: str) -> None:
+def test_an_empty_body_is_described_by_its_status(connect: Connect, status: int, message: str) -> None:
     with pytest.raises(APIError) as caught:
         connect(transport=Wire(status), retry=None).get("1")
     assert (caught.value.message, caught.value.body, caught.value.request_id) == (message, b"", None)
@@ -117,7 +116,7 @@ LIMITS = [
 
 
 @pytest.mark.parametrize(("headers", "expected"), LIMITS)
-def test_a_rate_limit_is_told_in_numbers(connect: Connect, headers: dict[str, str], expected: tuple[Any, ...]) -> None:
+def test_a_rate_limit_comes_in_numbers(connect: Connect, headers: dict[str, str], expected: tuple[Any, ...]) -> None:
     with pytest.raises(RateLimitError) as caught:
         connect(transport=Wire(httpx.Response(429, headers=headers)), retry=None).get("1")
     error = caught.value
@@ -142,7 +141,7 @@ def test_half_an_answer_is_no_answer(connect: Connect, status: int) -> None:
 
 
 @pytest.mark.parametrize("failure", [OSError("no route"), httpx.InvalidURL("x"), httpx.StreamClosed()], ids=repr)
-def test_whatever_a_transport_raises_is_a_transport_error(connect: Connect, failure: Exception) -> None:
+def test_any_exception_of_a_transport_is_a_transport_error(connect: Connect, failure: Exception) -> None:
     with pytest.raises(TransportError) as caught:
         connect(transport=Wire(failure), retry=None).get("1")
     assert caught.value.__cause__ is failure

@@ -1,4 +1,4 @@
-"""Runs off a page are decoded in part, and late. Nobody may notice."""
+"""Runs from a page are decoded late and in part. Users must not notice."""
 
 from __future__ import annotations
 
@@ -42,9 +42,11 @@ def outcomes(run: FailedRun) -> dict[str, Any]:
 
 @pytest.mark.parametrize("key", [*HEAD, "body", "labels", "header", "maxRetries", "futureField"])
 @pytest.mark.parametrize("value", ODD, ids=repr)
-def test_a_run_off_a_page_is_as_one_made_of_its_payload(recorded_run: dict[str, Any], key: str, value: object) -> None:
+def test_a_run_from_a_page_equals_one_made_from_its_payload(
+    recorded_run: dict[str, Any], key: str, value: object
+) -> None:
     payload = {**recorded_run, key: value}
-    # Beside an ordinary one, since one odd run has its whole page decoded in another way.
+    # Together with an ordinary one, because an odd run makes its whole page take another decoder.
     [run, other] = off_a_page(json.dumps({"messages": [payload, recorded_run]}).encode())
     expected = FailedRun(json.loads(json.dumps(payload)))
     assert outcomes(run) == outcomes(expected)
@@ -54,7 +56,7 @@ def test_a_run_off_a_page_is_as_one_made_of_its_payload(recorded_run: dict[str, 
         assert (run == other) is (payload == recorded_run)
 
 
-def test_a_run_off_a_page_can_be_copied_and_pickled(recorded_run: dict[str, Any]) -> None:
+def test_a_run_from_a_page_can_be_copied_and_pickled(recorded_run: dict[str, Any]) -> None:
     [run] = off_a_page(json.dumps({"messages": [recorded_run]}).encode())
     for twin in (copy.copy(run), copy.deepcopy(run), pickle.loads(pickle.dumps(run))):
         assert twin == run
@@ -62,13 +64,13 @@ def test_a_run_off_a_page_can_be_copied_and_pickled(recorded_run: dict[str, Any]
         assert outcomes(twin) == outcomes(run)
 
 
-def test_what_a_run_does_not_have_is_an_attribute_error(recorded_run: dict[str, Any]) -> None:
+def test_an_unknown_attribute_is_an_attribute_error(recorded_run: dict[str, Any]) -> None:
     [run] = off_a_page(json.dumps({"messages": [recorded_run]}).encode())
     with pytest.raises(AttributeError, match="'FailedRun' object has no attribute 'dlqid'"):
         run.dlqid  # type: ignore[attr-defined]  # noqa: B018
 
 
-def test_of_a_key_that_comes_twice_the_last_one_counts() -> None:
+def test_the_last_of_two_equal_keys_counts() -> None:
     [run] = off_a_page(
         b'{"messages": [{"dlqId": "1", "createdAt": 1, "createdAt": 2, "dlqI\\u0064": "2", "body": "x"}]}'
     )
@@ -105,7 +107,7 @@ def test_any_encoding_of_json_is_read(recorded_run: dict[str, Any], encoding: st
     assert (run.dlq_id, run.body_text) == (recorded_run["dlqId"], "Grüße")
 
 
-def test_a_page_goes_when_its_runs_go_but_for_those_that_are_kept(recorded_run: dict[str, Any]) -> None:
+def test_a_run_that_is_kept_does_not_keep_its_page(recorded_run: dict[str, Any]) -> None:
     messages = [{**recorded_run, "dlqId": str(number)} for number in range(100)]
     runs = off_a_page(json.dumps({"messages": messages}).encode())
     assert isinstance(runs[0]._content, bytes), "a view would keep the whole page"

@@ -1,4 +1,4 @@
-"""What is tried again, when, and what never is, in both colours."""
+"""Which requests are repeated and when, and which never are, sync and async."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_a_wait_beyond_the_longest_of_the_rules_is_not_begun(connect: Connect, w
     assert waits == []
 
 
-def test_limits_told_beside_another_failure_are_not_waited_for(connect: Connect, waits: list[float]) -> None:
+def test_limits_beside_another_failure_are_not_waited_for(connect: Connect, waits: list[float]) -> None:
     headers = {"RateLimit-Limit": "1000", "RateLimit-Remaining": "900", "RateLimit-Reset": str(int(time.time()) + 3600)}
     wire = Wire(httpx.Response(503, headers=headers), page("1"))
     assert connect(transport=wire).count() == 1
@@ -201,7 +201,7 @@ def test_a_body_that_ends_with_its_connection_is_asked_for_again_when_it_makes_n
     assert len(waits) == 6
 
 
-def test_a_garbled_body_is_asked_for_again_whatever_the_rules_say_of_exceptions(
+def test_a_garbled_body_is_requested_again_even_if_the_rules_list_no_exceptions(
     connect: Connect, waits: list[float]
 ) -> None:
     garbled = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(b"not gzip"))
@@ -224,7 +224,7 @@ def test_no_retries_when_switched_off(connect: Connect) -> None:
     assert len(wire.sent) == 1
 
 
-def test_rules_of_ones_own_are_followed(connect: Connect, waits: list[float]) -> None:
+def test_custom_rules_are_followed(connect: Connect, waits: list[float]) -> None:
     class Steady(Retry):
         def backoff_strategy(self) -> float:
             return 10.0 + self.attempts_made
@@ -266,7 +266,7 @@ def test_rules_that_look_asynchronously_are_refused(connect: Connect) -> None:
         connect(transport=Wire(), retry=Retry(validate_response=look))
 
 
-def test_what_is_no_rule_is_refused(connect: Connect) -> None:
+def test_retry_must_be_a_retry_or_none(connect: Connect) -> None:
     with pytest.raises(ConfigurationError, match=r"retry must be an httpx_retries\.Retry or None, not int"):
         connect(transport=Wire(), retry=3)
 

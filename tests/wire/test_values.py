@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from colours import AnyClient
+from blocking import AnyClient
 from conftest import Connect
 from fakes import Wire, page
 from upstash_workflow_dlq import ConfigurationError

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from openapi_python_client.parser.properties import EnumProperty, LiteralEnumProperty, ModelProperty
 
 from tools.spec import generator
+from tools.spec.document import template
 
-# Of a class within an operation or another class: like ("listRuns", "response 200") or ("messages", "[]").
+# Of a class within an operation or another class: like ("get /runs", "response 200") or ("messages", "[]").
 Place = tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Argument:
     name: str
+    wire_name: str
     type: frozenset[str]
 
 
@@ -39,12 +43,14 @@ class Class:
 @dataclass(frozen=True)
 class Function:
     module: str
+    takes_any_client: bool  # not only one that authenticates
     arguments: Mapping[str, Argument]  # by place and name, like "query label"; path parameters by their position
+    answers: Mapping[str, frozenset[str]]  # what is returned, by status
 
 
 @dataclass
 class Client:
-    functions: dict[str, Function] = field(default_factory=dict)  # by operation
+    functions: dict[str, Function] = field(default_factory=dict)  # by method and shape of the path, like "get /runs/{}"
     classes: dict[str, Class] = field(default_factory=dict)
     parts: dict[Place, str] = field(default_factory=dict)  # the classes of parameters, bodies and answers
     defaults: dict[str, str] = field(default_factory=dict)  # what a class would be called without class_overrides
@@ -52,7 +58,12 @@ class Client:
 
 def client(spec: Mapping[str, Any], config: Mapping[str, Any]) -> Client:
     """Unusable if the generator cannot make a client of this document."""
-    data, overrides = generator.read(spec, config)
+    return _client(json.dumps(spec), json.dumps(config))
+
+
+@lru_cache(maxsize=8)  # an update looks at the same documents to keep names, and to compare
+def _client(spec: str, config: str) -> Client:
+    data, overrides = generator.read(json.loads(spec), json.loads(config))
     found = Client(defaults=overrides.defaults)
     for model in data.models:
         found.classes[str(model.class_info.name)] = _model(model)
@@ -61,21 +72,36 @@ def client(spec: Mapping[str, Any], config: Mapping[str, Any]) -> Client:
         found.classes[name] = Class(module, {}, _members(enum), frozenset(), {})
     for tag, collection in data.endpoint_collections_by_tag.items():
         for endpoint in collection.endpoints:
-            name = str(endpoint.name)
-            arguments = {}
-            for location, parameter in _parameters(endpoint):
-                arguments[location] = Argument(str(parameter.python_name), _type(parameter))
-                found.parts.update(_parts(parameter, (name, location)))
-            for body in endpoint.bodies:
-                arguments["body"] = Argument("body", _type(body.prop) | arguments.get("body", _NO_ARGUMENT).type)
-                found.parts.update(_parts(body.prop, (name, f"body {body.content_type.get_untrusted_value()}")))
-            for response in endpoint.responses:
-                found.parts.update(_parts(response.prop, (name, f"response {response.status_code.pattern}")))
-            found.functions[name] = Function(f"{tag}.{name}", arguments)
+            key = f"{endpoint.method} {template(endpoint.path.get_untrusted_value())}"
+            found.functions[key] = _function(tag, endpoint)
+            for place, prop in _values(endpoint):
+                found.parts.update(_parts(prop, (key, place)))
     return found
 
 
-_NO_ARGUMENT = Argument("", frozenset())
+def _function(tag: str, endpoint: Any) -> Function:
+    arguments = {
+        place: Argument(str(prop.python_name), prop.name.get_untrusted_value(), _type(prop))
+        for place, prop in _parameters(endpoint)
+    }
+    if endpoint.bodies:
+        types = frozenset().union(*(_type(body.prop) for body in endpoint.bodies))
+        arguments["body"] = Argument("body", "", types)
+    answers = {
+        response.status_code.pattern: _type(response.prop)
+        for response in endpoint.responses
+        if response.source["attribute"] != "None"  # an answer without content
+    }
+    return Function(f"{tag}.{endpoint.name}", not endpoint.requires_security, arguments, answers)
+
+
+def _values(endpoint: Any) -> Iterator[tuple[str, Any]]:
+    """Everything that is sent and answered."""
+    yield from _parameters(endpoint)
+    for body in endpoint.bodies:
+        yield f"body {body.content_type.get_untrusted_value()}", body.prop
+    for response in endpoint.responses:
+        yield f"response {response.status_code.pattern}", response.prop
 
 
 def _parameters(endpoint: Any) -> Iterator[tuple[str, Any]]:
@@ -131,11 +157,15 @@ def _members(enum: Any) -> Mapping[str, Any]:
 
 def _type(prop: Any) -> frozenset[str]:
     """The alternatives of its annotation, without Unset."""
-    return frozenset(_alternatives(prop.get_type_string(no_optional=True).as_unembedded_code()))
+    return alternatives(prop.get_type_string(no_optional=True).as_unembedded_code())
 
 
-def _alternatives(code: str) -> Iterator[str]:
+def alternatives(code: str) -> frozenset[str]:
     """`list[A | B] | None` as `list[A | B]` and `None`."""
+    return frozenset(_split(code))
+
+
+def _split(code: str) -> Iterator[str]:
     depth, start = 0, 0
     for index, character in enumerate(code):
         depth += (character == "[") - (character == "]")

@@ -36,7 +36,7 @@ def plain(node: Any) -> Any:
 
 def canonical(node: Any) -> str:
     """One text for all spellings of the same value. The order of keys does not matter, the order of lists does."""
-    return json.dumps(plain(node), sort_keys=True)
+    return json.dumps(node, sort_keys=True)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -28,9 +28,13 @@ from ruamel.yaml.scalarstring import (
 from tools.spec.document import Unusable
 
 # What a document may have with its aliases written out. Ours has 2,800 nodes.
-MAX_NODES = 250_000
+MAX_NODES = 100_000
 MAX_CHARACTERS = 20_000_000
 MAX_DEPTH = 100
+
+# What only double quotes can hold in YAML: control characters, and what it takes for the end of a line.
+_ESCAPED = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 Path = tuple[str, ...]
 
@@ -85,7 +89,7 @@ class _Builder:
             )
 
     def check(self, text: str) -> str:
-        if any("\ud800" <= character <= "\udfff" for character in text):
+        if _SURROGATE.search(text):
             raise Unusable(f"{self.name} has half a surrogate pair in a text, which is no character; correct it")
         return text
 
@@ -158,19 +162,19 @@ class _FromYaml(_Builder):
         return self.parsed
 
     def _take(self, event: Any) -> None:
-        if isinstance(event, libyaml.MappingStartEvent | libyaml.SequenceStartEvent):
+        if isinstance(event, libyaml.ScalarEvent):
+            self.count(len(self._open), len(event.value))
+            self._put(self._scalar(event), event.anchor, event)
+        elif isinstance(event, (libyaml.MappingStartEvent, libyaml.SequenceStartEvent)):
             self.count(len(self._open))
             node = CommentedMap() if isinstance(event, libyaml.MappingStartEvent) else CommentedSeq()
             if event.flow_style:
                 node.fa.set_flow_style()
             self._open.append(_Open(node, event.anchor, self._path()))
-        elif isinstance(event, libyaml.MappingEndEvent | libyaml.SequenceEndEvent):
+        elif isinstance(event, (libyaml.MappingEndEvent, libyaml.SequenceEndEvent)):
             closed = self._open.pop()
             self._merge(closed)
             self._put(closed.node, closed.anchor)
-        elif isinstance(event, libyaml.ScalarEvent):
-            self.count(len(self._open), len(event.value))
-            self._put(self._scalar(event), event.anchor, event)
         elif isinstance(event, libyaml.AliasEvent):
             if any(collection.anchor == event.anchor for collection in self._open):
                 raise Unusable(f"{self.name} has an alias of something to itself; pass a document without it")
@@ -255,6 +259,8 @@ class _FromYaml(_Builder):
         """A plain scalar by the core schema of YAML 1.2, which has no dates: 2026-11-26 is a text."""
         if value in _CONSTANTS:
             return _CONSTANTS[value]
+        if value[0] not in "+-.0123456789":
+            return value
         try:
             if re.fullmatch(r"[-+]?[0-9]+", value):
                 return int(value)
@@ -310,7 +316,7 @@ def _key(key: str) -> str:
 
 def _needs_escapes(text: str) -> bool:
     """Whether only double quotes can hold it: control characters, and what YAML takes for the end of a line."""
-    return re.search("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]", text) is not None
+    return _ESCAPED.search(text) is not None
 
 
 class _Float(float):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from tools.spec import comments, overrides, text
 from tools.spec.client import client
 from tools.spec.combine import combined
 from tools.spec.command import run
-from tools.spec.diff import Change, as_json, as_text, breaks, compare
+from tools.spec.diffing import Change, as_json, as_text, breaks, compare
 from tools.spec.document import Unusable, plain, printable, same
 from tools.spec.files import replace_files
 from tools.spec.merge import additions, merged
 from tools.spec.slice import cut_out
 from tools.spec.source import read_documents, read_source
+from tools.spec.tryout import try_out
 from tools.spec.valid import refuse_invalid, turned_texts
 
 SPEC = Path(__file__).parents[2] / "openapi.yaml"
@@ -45,7 +46,8 @@ def update(spec: str, config: str, sources: list[str]) -> Update:
     before = plain(ours)
     root = merged(ours, theirs)
     notes += [
-        f"the text at {place} has characters that turn its direction around" for place in turned_texts(theirs.root)
+        f"the text at {place} has characters that turn its direction around; read it with care"
+        for place in turned_texts(theirs.root)
     ]
     if kept := additions(root):
         notes.append(f"kept our additions, which the source does not have: {', '.join(kept)}")
@@ -58,7 +60,12 @@ def update(spec: str, config: str, sources: list[str]) -> Update:
     more = overrides.keep_names(client(before, settings), after, settings)
     notes += [f"kept the name of a generated class: {override['class_name']}" for override in more.values()]
     new_config = overrides.edited("generator-config.yaml", config, more)
-    return Update(new_spec, new_config, compare(before, after), notes)
+    return Update(
+        new_spec,
+        new_config,
+        compare(before, after, settings, overrides.read("generator-config.yaml", new_config)),
+        notes,
+    )
 
 
 def _written(root: Any) -> str:
@@ -69,7 +76,11 @@ def _written(root: Any) -> str:
     return new_text
 
 
-def main(arguments: list[str] | None = None) -> int:
+Check = Callable[[Mapping[str, Any], Mapping[str, Any]], None]
+
+
+def main(arguments: list[str] | None = None, check: Check = try_out) -> int:
+    """`check` is given the new spec and configuration before anything is written."""
     parser = argparse.ArgumentParser(
         prog="update_spec", description="Bring openapi.yaml up to what the vendor publishes, and say what that means."
     )
@@ -84,10 +95,10 @@ def main(arguments: list[str] | None = None) -> int:
         help="the file to update (default: the one of this checkout); generator-config.yaml lies beside it",
     )
     options = parser.parse_args(arguments)
-    return run("update_spec", lambda: _update_files(options), unchanged=options.spec.name)
+    return run("update_spec", lambda: _update_files(options, check), unchanged=options.spec.name)
 
 
-def _update_files(options: argparse.Namespace) -> int:
+def _update_files(options: argparse.Namespace, check: Check) -> int:
     # The configuration first: an override without its class does no harm, a class without its override does.
     paths = [options.spec.with_name("generator-config.yaml"), options.spec]
     config, spec = (_read(path) for path in paths)
@@ -96,9 +107,18 @@ def _update_files(options: argparse.Namespace) -> int:
     new = {path: after for path, (before, after) in texts.items() if after != before}
     report = _as_json(result, bool(new)) if options.json else _as_text(result, [path.name for path in new])
     if new:
+        check(_parsed(result.spec), overrides.read("generator-config.yaml", result.config))
         replace_files(new)
-    print(report)
+    try:
+        print(report, flush=True)
+    except OSError as error:  # a pipe that is closed; the files are as they should be all the same
+        print(f"update_spec: the report cannot be printed ({error.strerror})", file=sys.stderr)
     return int(breaks(result.changes))
+
+
+def _parsed(spec: str) -> Mapping[str, Any]:
+    document: Mapping[str, Any] = plain(text.parse("openapi.yaml", spec).root)
+    return document
 
 
 def _read(path: Path) -> str:

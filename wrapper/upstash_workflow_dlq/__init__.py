@@ -14,6 +14,7 @@ if _typing.TYPE_CHECKING:
     from ._core.bulk import *
     from ._core.filters import *
     from ._core.overrides import *
+    from ._core.progress import *
     from ._core.reading import *
     from ._core.run import *
     from ._net.lists import *
@@ -23,7 +24,7 @@ if _typing.TYPE_CHECKING:
 # of them, the light ones first: catching an error, or naming a type, takes no HTTP client.
 _MODULES = (
     *("._core.run", "._core.filters", "._core.reading", "._net.lists", "._client", "._async_client"),
-    *("._core.overrides", "._core.bulk", "._net.rules"),
+    *("._core.overrides", "._core.bulk", "._core.progress", "._net.rules"),
 )
 
 

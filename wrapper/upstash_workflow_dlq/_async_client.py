@@ -31,9 +31,12 @@ class AsyncDLQClient(BaseClient[AsyncConnection, httpx.AsyncBaseTransport]):
     """`DLQClient` for asyncio and trio. Tasks of one event loop may share a client. Close it, or use `async with`."""
 
     def _connect(
-        self, retry: Retry | EllipsisType | None, transport: httpx.AsyncBaseTransport | None
+        self,
+        retry: Retry | EllipsisType | None,
+        transport: httpx.AsyncBaseTransport | None,
+        trust_connect_errors: bool,
     ) -> AsyncConnection:
-        return AsyncConnection(self._config, self._timeout, retry, transport, self._clock)
+        return AsyncConnection(self._config, self._limits, retry, transport, trust_connect_errors, self._clock)
 
     async def __aenter__(self) -> Self:
         return self
@@ -158,9 +161,10 @@ class AsyncDLQClient(BaseClient[AsyncConnection, httpx.AsyncBaseTransport]):
 
 async def _collected(options: OptionsT) -> OptionsT:
     """The options, with `dlq_ids` read if it is an async iterable, such as a list of this client."""
-    from ._core.bulk import is_only_target
+    from ._core.bulk import is_only_target, refuse_whole_queue
 
     ids = options.get("dlq_ids")
     if isinstance(ids, AsyncIterable) and is_only_target(options):
+        refuse_whole_queue(ids)
         options["dlq_ids"] = [run async for run in ids]
     return options

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Generic, Literal, NoReturn, TypeVar
 import httpx
 
 from ._net.clock import SystemClock
-from ._net.config import Config, checked_timeout
+from ._net.config import Config
 from ._net.connection import AsyncConnection, Connection
+from ._net.limits import Limits
 from ._net.regions import Place
 from ._net.sending import ResponseHook
 from ._redaction import redacted
@@ -35,8 +36,11 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         region: str | None = None,
         auth: Literal["header", "query"] = "header",
         timeout: float | httpx.Timeout | None = 30.0,
+        deadline: float | None = 120.0,
+        max_response_size: int | None = 256 * 2**20,
         retry: Retry | EllipsisType | None = ...,
         transport: TransportT | None = None,
+        trust_connect_errors: bool = False,
         allow_insecure: bool = False,
     ) -> None:
         """Read what is not given from the environment. Nothing is sent.
@@ -51,18 +55,27 @@ class BaseClient(Generic[ConnectionT, TransportT]):
                 the region's URL is known, and `{REGION}_QSTASH_TOKEN` is enough.
             auth: "query" sends the token as `qstash_token` instead of in the header.
             timeout: seconds for each of connecting, sending and receiving; None waits for ever.
+            deadline: seconds for one request in all, with its retries and the waits between them; None for no limit. A
+                server that sends a byte now and then meets every `timeout`, and not this.
+            max_response_size: bytes of one answer, decompressed; None for no limit. Of an error, at most 1 MiB is read.
             retry: rules of httpx-retries instead of the default ones; None switches retries off. `total_timeout` counts
                 seconds from the first try.
             transport: any httpx transport, for proxies, recorders and tests.
+            trust_connect_errors: True says that `transport` raises `httpx.ConnectError`, `ConnectTimeout`,
+                `PoolTimeout` and `ProxyError` only if it has sent nothing. Then resume and the like are tried again
+                after them. Of httpx's own transports (not of subclasses) that is known. httpx-aiohttp and pyreqwest
+                are different.
             allow_insecure: accept plain http to other machines, although it sends the token in clear.
         """
         place = Place(token, base_url, region, auth)
         del token, base_url, region, auth  # tracebacks may show variables, and each of these may be the token
         self._config = Config.resolve(place, allow_insecure=allow_insecure)
-        self._timeout = checked_timeout(timeout)
-        self._connection: ConnectionT = self._connect(retry, transport)
+        self._limits = Limits.checked(timeout, deadline, max_response_size)
+        self._connection: ConnectionT = self._connect(retry, transport, trust_connect_errors)
 
-    def _connect(self, retry: Retry | EllipsisType | None, transport: TransportT | None) -> ConnectionT:
+    def _connect(
+        self, retry: Retry | EllipsisType | None, transport: TransportT | None, trust_connect_errors: bool
+    ) -> ConnectionT:
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -77,12 +90,13 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         """The generated client, set up like this one, for calls that have no method here.
 
         It shares this client's connections and retries, and closing it closes both. It does not hold the token, which
-        is added on the way out. A status that the spec does not name raises
-        `upstash_workflow_rest.errors.UnexpectedStatus`, one that no standard names also from calls of its httpx client.
+        is added on the way out. It checks nothing: an empty id, or a bulk call without filters, means the whole queue.
+        A status that the spec does not name raises `upstash_workflow_rest.errors.UnexpectedStatus`; one that no
+        standard names, also from calls of its httpx client.
         """
         from ._net.low_level import low_level_client
 
-        return low_level_client(self._config, self._timeout, self._connection.sender)
+        return low_level_client(self._config, self._limits.timeout, self._connection.sender)
 
     @property
     def response_hooks(self) -> list[ResponseHook]:

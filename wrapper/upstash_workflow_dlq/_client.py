@@ -31,8 +31,13 @@ class DLQClient(BaseClient[Connection, httpx.BaseTransport]):
     anything is sent.
     """
 
-    def _connect(self, retry: Retry | EllipsisType | None, transport: httpx.BaseTransport | None) -> Connection:
-        return Connection(self._config, self._timeout, retry, transport, self._clock)
+    def _connect(
+        self,
+        retry: Retry | EllipsisType | None,
+        transport: httpx.BaseTransport | None,
+        trust_connect_errors: bool,
+    ) -> Connection:
+        return Connection(self._config, self._limits, retry, transport, trust_connect_errors, self._clock)
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +84,7 @@ class DLQClient(BaseClient[Connection, httpx.BaseTransport]):
         Each run comes exactly once, whichever time of a run the service's dates mean. It pays from about ten pages on,
         most with both dates, and sends up to a quarter more requests than `list`, and a few for each worker. A rate
         limit makes all workers wait. An error stops them; the next run asked for starts them again. Leaving the loop
-        stops them after the requests under way.
+        drops the requests under way.
 
         Args:
             from_date: inclusive; None goes back past the longest retention.

@@ -10,7 +10,7 @@ DLQError
 │   ├── NotFoundError         404
 │   ├── RateLimitError        429
 │   └── ServerError           5xx
-├── InvalidResponseError      a successful answer that cannot be read; also a ValueError
+├── InvalidResponseError      a success that does not answer the question; also a ValueError
 ├── PaginationError           a cursor came back a second time
 └── BulkError                 a bulk call stopped midway; __cause__ says why
 
@@ -127,7 +127,10 @@ class ServerError(APIError):
 
 
 class InvalidResponseError(DLQError, ValueError):
-    """A successful answer that cannot be read: it is not JSON, or has the wrong shape."""
+    """A success that does not answer the question: not JSON, of the wrong shape, a page for people, about another run.
+
+    After a resume or the like, the run may have been started: look whether it is still in the queue.
+    """
 
 
 class PaginationError(DLQError):
@@ -135,7 +138,7 @@ class PaginationError(DLQError):
 
 
 class BulkError(DLQError):
-    """A bulk call stopped midway; `__cause__` says why. Whether the failed batch was carried out is unknown.
+    """A bulk call stopped midway; `__cause__` says why. The message says if the last request may have done something.
 
     `done` is what the call would have returned for the batches that succeeded: a count, or the started runs.
     `finished` is True if no batch is left, because the failure came after the last one. Otherwise continue:

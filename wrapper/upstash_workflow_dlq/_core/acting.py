@@ -12,7 +12,18 @@ from upstash_workflow_rest.api.dlq import (
     retry_failure_callback,
 )
 
-from .answers import ONCE, Call, Flow, Payload, raise_unless_success
+from ..errors import InvalidResponseError
+from .answers import (
+    NO_CONTENT,
+    ONCE,
+    SUCCESSES,
+    Answer,
+    Call,
+    Flow,
+    Payload,
+    check_acknowledged,
+    raise_unless_success,
+)
 from .overrides import Overrides, header_arguments
 from .run import FailedRun, StartedRun, id_of
 
@@ -33,13 +44,28 @@ def retry_callback(run: FailedRun | str) -> Flow[StartedRun]:
 
 
 def _start(builder: Builder, run: FailedRun | str, headers: dict[str, Any]) -> Flow[StartedRun]:
-    answer = yield Call(builder(id_of(run), **headers), ONCE)
-    raise_unless_success(answer)
+    dlq_id = id_of(run)
+    answer = yield Call(builder(dlq_id, **headers), ONCE)
+    raise_unless_success(answer, also=SUCCESSES)
+    try:
+        return _read_started(answer, dlq_id)
+    except InvalidResponseError as error:
+        raise InvalidResponseError(f"{error}. It may have been started: see whether it is still in the queue") from None
+
+
+def _read_started(answer: Answer, dlq_id: str) -> StartedRun:
     payload = Payload.of(answer)
-    return StartedRun.read(payload.members, payload.where)
+    started = StartedRun.read(payload.members, payload.where, dlq_id)
+    try:
+        payload.check_is_about(dlq_id)
+        raise_unless_success(answer)
+    except InvalidResponseError as error:
+        raise InvalidResponseError(f"{error}. It names the started run {started.workflow_run_id!r}") from None
+    return started
 
 
 def cancel_callback(run: FailedRun | str) -> Flow[None]:
-    answer = yield Call(cancel_failure_callback._get_kwargs(id_of(run)), ONCE)
-    if answer.status_code != 302:  # success of this operation, a redirect to nowhere
-        raise_unless_success(answer)
+    dlq_id = id_of(run)
+    answer = yield Call(cancel_failure_callback._get_kwargs(dlq_id), ONCE)
+    raise_unless_success(answer, also=(*NO_CONTENT, 302))  # the documented success is a redirect to nowhere
+    check_acknowledged(answer, dlq_id)

@@ -84,53 +84,74 @@ class Stopped(Exception):
 
 
 class Plan(Generic[P]):
-    """What to begin, and what to deliver. At most `ahead` pages are read, or being read, before they are asked for."""
+    """What to begin, and what to deliver. At most `ahead` pages are read, or being read, before they are asked for.
+
+    Whoever reads pages calls `begin`, `done` and `failed`, one at a time. The caller's side only looks at what is
+    ready, and may be interrupted at any instruction.
+    """
 
     def __init__(self, source: Source[P], ahead: int) -> None:
         self.source = source
-        self.running = 0
         self.is_waited_for = False
+        # Whether all that is to come before the end or an error is ready.
+        self.is_settled = False
+        # Pages by number, until the next one is asked for.
+        self._ready: deque[tuple[int, Page]] = deque()
+        self._delivered = 0
+        self._produced = 0
+        self._running = 0
         self._ahead = ahead
-        self._ready: deque[Page] = deque()
         self._error: Exception | None = None
 
     def begin(self) -> P | None:
         """A part to read a page of, now."""
-        unclaimed = self.running + len(self._ready) - self.is_waited_for
-        if self._error is not None or self.running >= self.source.limit or unclaimed >= self._ahead:
-            return None
-        part = self.source.take()
-        self.running += part is not None
+        part = self.source.take() if self.has_room else None
+        self._running += part is not None
+        self._settle()
         return part
 
+    @property
+    def has_room(self) -> bool:
+        """Whether another part may be begun, if there is one."""
+        unclaimed = self._running + self._produced - self._delivered - self.is_waited_for
+        return self._error is None and self._running < self.source.limit and unclaimed < self._ahead
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing will be begun any more, unless the caller goes on after an error."""
+        return self._error is not None or self.is_settled
+
     def done(self, part: P, page: Page | None) -> None:
-        self.running -= 1
+        self._running -= 1
         delivered = self.source.done(part, page)
         if delivered is not None:
-            self._ready.append(delivered)
+            self._produced += 1
+            self._ready.append((self._produced, delivered))
+        self._settle()
 
     def failed(self, part: P, error: BaseException) -> None:
-        self.running -= 1
+        self._running -= 1
         if not isinstance(error, Exception) or isinstance(error, Stopped):
             self.source.put_back(part)
         elif not self.source.failed(part, error):
             self._error = self._error or error
+        self._settle()
 
-    @property
-    def has_news(self) -> bool:
-        """Whether there is a page, an error, or the end. If nothing is read, all workers may just have been stopped."""
-        return bool(self._ready) or (not self.running and (self._error is not None or self.source.is_exhausted))
+    def _settle(self) -> None:
+        self.is_settled = not self._running and (self._error is not None or self.source.is_exhausted)
 
-    def page(self) -> Page | None:
-        """The next page; None after the last one. An error is raised after all pages read before it."""
-        if self._ready:
-            return self._ready.popleft()
-        error, self._error = self._error, None
-        if error is not None:
+    def page_after(self, number: int) -> tuple[int, Page] | None:
+        """The page that comes after the one of that number, if it is ready."""
+        while self._ready and self._ready[0][0] <= number:
+            self._ready.popleft()
+        if not self._ready:
+            return None
+        self._delivered = number + 1
+        return self._ready[0]
+
+    def raise_error(self) -> None:
+        """After all pages that were read before it."""
+        if self._error is not None:
+            self.is_settled = False  # in this order: an interrupt in between must not end the iteration
+            error, self._error = self._error, None
             raise error
-        return None
-
-    def claim(self) -> None:
-        if self.is_waited_for:
-            raise RuntimeError("another thread or task is reading from this iterator: give each its own")
-        self.is_waited_for = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -24,9 +23,10 @@ from ..errors import (
 )
 from . import checks
 from .acting import Builder
-from .answers import ONCE, Call, Flow, Payload, raise_unless_success
+from .answers import ONCE, SUCCESSES, Call, Flow, Payload, raise_unless_success, says_run_is_missing, unexpected_status
 from .filters import Filters, RunFilters
 from .overrides import FlowControl, Overrides, header_arguments
+from .progress import BulkProgress, Callbacks, attach_progress
 from .reading import Listing, PageWalk, get_run
 from .run import FailedRun, StartedRun, id_of
 
@@ -46,6 +46,7 @@ class BulkOptions(RunFilters, total=False):
         read and checked before anything is done; an empty one does nothing. A dry run sends one request for each.
     all: True for the whole queue.
     cursor: where a call with the same filters stopped, from its `BulkError`.
+    on_batch: called with what each batch did, as soon as it is known: the started runs; for deletes, their number.
     on_progress: called after each batch with the number of runs done so far.
     Any filter: see `RunFilters`. With `response_status`, which the service does not know, or `workflow_run_id`, which
         it may take for a prefix, the matching runs are listed first and then acted on by id.
@@ -54,6 +55,7 @@ class BulkOptions(RunFilters, total=False):
     dlq_ids: Iterable[FailedRun | str] | AsyncIterable[FailedRun | str] | FailedRun | str | None
     all: bool
     cursor: str | None
+    on_batch: Callable[[Any], object] | None
     on_progress: Callable[[int], object] | None
 
 
@@ -78,24 +80,28 @@ class Operation(NamedTuple, Generic[T]):
     builder: Builder
     batch: int
     nothing: Callable[[], T]
-    read: Callable[[Payload], tuple[T, int]]
-    """What an answer says was done, and how many more runs it started without a readable id."""
+    read: Callable[[Payload, list[str]], tuple[T, int]]
+    """What an answer to a request (about these ids, if any) says was done, and to how many runs."""
 
 
-def _deleted(payload: Payload) -> tuple[int, int]:
+def _deleted(payload: Payload, ids: list[str]) -> tuple[int, int]:
     deleted = payload.member("deleted", 0)
     if not isinstance(deleted, int) or isinstance(deleted, bool):
         raise InvalidResponseError(f"deleted in {payload.where} should be an integer, but is {type(deleted).__name__}")
-    return deleted, 0
+    if deleted < 0:
+        raise InvalidResponseError(f"deleted in {payload.where} is {deleted}, which is no number of runs")
+    return deleted, deleted
 
 
-def _started(payload: Payload) -> tuple[list[StartedRun], int]:
+def _started(payload: Payload, ids: list[str]) -> tuple[list[StartedRun], int]:
     members = payload.objects("workflowRuns")
+    # It is not documented that started runs come in the order of the ids.
+    only = ids[0] if len(ids) == len(members) == 1 else None
     runs = []
     for started in members:
         with suppress(InvalidResponseError):
-            runs.append(StartedRun.read(started, payload.where))
-    return runs, len(members) - len(runs)
+            runs.append(StartedRun.read(started, payload.where, only))
+    return runs, len(members)
 
 
 DELETE = Operation("delete", delete_failed_runs._get_kwargs, 100, int, _deleted)
@@ -127,6 +133,12 @@ def _start_many(
     return _many(operation, headers, dry_run, **selection)
 
 
+def refuse_whole_queue(dlq_ids: object) -> None:
+    """A list that has lost its filters (`label=os.environ.get("LABEL")`) must not stand for everything by accident."""
+    if getattr(dlq_ids, "selects_everything", False):
+        raise ValueError("dlq_ids is a list without a filter or limit, the whole queue: to mean that, pass all=True")
+
+
 def is_only_target(options: BulkOptions) -> bool:
     """Whether `dlq_ids` stands alone. If not, the call is refused, and reading an async `dlq_ids` would be in vain."""
     others = (*RunFilters.__annotations__, "all", "cursor")
@@ -141,6 +153,7 @@ def _many(
     dlq_ids: Any = None,
     all: Any = False,
     cursor: Any = None,
+    on_batch: Any = None,
     on_progress: Any = None,
     **filters: Any,
 ) -> Flow[T | list[FailedRun]]:
@@ -150,15 +163,17 @@ def _many(
     selected = Filters.parse(filters)
     checks.flag("dry_run", dry_run)
     _check_one_target(dlq_ids is not None, not selected.is_empty, checks.flag("all", all))
-    _check_callback(on_progress)
+    callbacks = Callbacks.checked(on_batch, on_progress)
     goes_by_ids = dlq_ids is not None or selected.response_status or "workflow_run_id" in selected.query
-    if cursor is not None and (goes_by_ids or dry_run):
+    if cursor is not None and dry_run and not goes_by_ids:
+        raise ValueError("cursor cannot be combined with dry_run: leave one of them out")
+    if cursor is not None and goes_by_ids:
         raise ValueError(
             "cursor cannot be combined with dlq_ids, dry_run, response_status or workflow_run_id; "
             "to continue, pass dlq_ids=error.remaining"
         )
     if not goes_by_ids and not dry_run:
-        batches = Batches(operation, selected.query | headers, on_progress, cursor=checks.cursor(cursor))
+        batches = Batches(operation, selected.query | headers, callbacks, cursor=checks.cursor(cursor))
         return (yield from batches.to_the_end())
     if dlq_ids is not None:
         ids = _ids_of(dlq_ids)
@@ -169,7 +184,7 @@ def _many(
         if dry_run:
             return runs
         ids = _ids_of(runs, error=InvalidResponseError)
-    batches = Batches(operation, headers, on_progress, ids=ids, skip_missing=dlq_ids is None)
+    batches = Batches(operation, headers, callbacks, ids=ids, skip_missing=dlq_ids is None)
     return (yield from batches.to_the_end())
 
 
@@ -180,7 +195,7 @@ class Batches(Generic[T]):
         self,
         operation: Operation[T],
         arguments: dict[str, Any],
-        on_progress: Callable[[int], object] | None,
+        callbacks: Callbacks,
         *,
         ids: list[str] | None = None,
         skip_missing: bool = False,
@@ -188,7 +203,7 @@ class Batches(Generic[T]):
     ) -> None:
         self._operation: Operation[T] = operation
         self._arguments = arguments
-        self._on_progress = on_progress
+        self._callbacks = callbacks
         self._goes_by_ids = ids is not None
         self._ids_left: list[str] = ids or []
         self._skip_missing = skip_missing
@@ -196,7 +211,10 @@ class Batches(Generic[T]):
         self._cursors_seen = {cursor}
         self._ended = ids == []
         self._has_begun = False
+        # Whether a request was sent that may have done what `_done` does not say.
+        self._is_in_doubt = False
         self._done: T = operation.nothing()
+        self._done_of_ids = 0
 
     def to_the_end(self) -> Flow[T]:
         try:
@@ -205,19 +223,28 @@ class Batches(Generic[T]):
         except Exception as error:
             if not self._has_begun and isinstance(error, _NOTHING_DONE):
                 raise
+            doubt = "; whether the last request did anything is unknown" if self._is_in_doubt else ""
             raise BulkError(
-                f"{self._operation.name} stopped after {self._count()} runs: {error}",
-                done=self._done,
-                cursor=None if self._goes_by_ids else self._cursor,
-                remaining=tuple(self._ids_left),
-                finished=self._ended,
+                f"{self._operation.name} stopped after {self._count()} runs: {error}{doubt}",
+                **self._progress()._asdict(),
             ) from error
+        except BaseException as interrupt:
+            attach_progress(interrupt, self._operation.name, self._progress())
+            raise
         return self._done
+
+    def _progress(self) -> BulkProgress:
+        cursor = None if self._goes_by_ids else self._cursor
+        return BulkProgress(self._done, cursor, tuple(self._ids_left), self._ended)
 
     def _next_batch(self) -> Flow[None]:
         ids: list[str] = _fitting(self._ids_left, self._operation.batch)
+        self._is_in_doubt = True
+        answer = yield self._call(ids)
+        if answer.status_code not in SUCCESSES and answer.status_code < 500:
+            self._is_in_doubt = False
         try:
-            payload = yield from self._ask(ids)
+            raise_unless_success(answer, also=SUCCESSES)
         except NotFoundError:
             # Nothing was done, because some ids are gone. If a filter found them, continue with those that are left.
             if not self._skip_missing:
@@ -229,8 +256,26 @@ class Batches(Generic[T]):
             self._begin_batch()
             return
         self._has_begun = True
-        done, unreadable = self._operation.read(payload)
-        self._done += done
+        payload = Payload.of(answer)
+        batch, count = self._operation.read(payload, ids)
+        unreadable = count - len(batch) if isinstance(batch, list) else 0
+        self._done += batch
+        self._done_of_ids += count
+        try:
+            if answer.status_code != 200:
+                raise InvalidResponseError(unexpected_status(answer))
+            self._is_in_doubt = False
+            self._advance(payload, ids, count)
+        finally:
+            # In any case: who keeps a record of what was started needs it most if something is wrong.
+            self._callbacks.batch_done(batch)
+        if unreadable:
+            raise InvalidResponseError(f"{unreadable} started runs have no readable workflowRunId in {payload.where}")
+        self._callbacks.progressed(self._count())
+
+    def _advance(self, payload: Payload, ids: list[str], count: int) -> None:
+        """To what the next request is about."""
+        done_of_ids = self._done_of_ids
         self._cursor = payload.cursor
         if self._cursor is None:
             self._ids_left = self._ids_left[len(ids) :]
@@ -238,26 +283,23 @@ class Batches(Generic[T]):
         elif self._cursor in self._cursors_seen:
             raise PaginationError(f"the service sent the cursor {clipped(repr(self._cursor), 200)} twice")
         self._cursors_seen.add(self._cursor)
-        if unreadable:
-            raise InvalidResponseError(f"{unreadable} started runs have no readable workflowRunId in {payload.where}")
-        if self._on_progress is not None and inspect.isawaitable(self._on_progress(self._count())):
-            raise TypeError("on_progress is called and not awaited: pass a plain function")
+        if ids and done_of_ids > len(ids):
+            raise InvalidResponseError(f"{payload.where} brings it to {done_of_ids} runs, but {len(ids)} were named")
 
     def _begin_batch(self) -> None:
         """A cursor belongs to the ids that it was sent for."""
         self._cursor = None
         self._cursors_seen = {None}
+        self._done_of_ids = 0
         self._ended = not self._ids_left
 
-    def _ask(self, ids: list[str]) -> Flow[Payload]:
+    def _call(self, ids: list[str]) -> Call:
         arguments = {**self._arguments, "count": self._operation.batch}
         if ids:
             arguments["dlq_ids"] = ids
         if self._cursor is not None:
             arguments["cursor"] = self._cursor
-        answer = yield Call(self._operation.builder(**arguments), ONCE)
-        raise_unless_success(answer)
-        return Payload.of(answer)
+        return Call(self._operation.builder(**arguments), ONCE)
 
     def _count(self) -> int:
         return self._done if isinstance(self._done, int) else len(self._done)
@@ -274,12 +316,8 @@ def _check_one_target(ids: bool, filters: bool, everything: bool) -> None:
         raise ValueError(f"pass exactly one of dlq_ids=, filters or all=True; got {given}")
 
 
-def _check_callback(on_progress: object) -> None:
-    if on_progress is not None and (not callable(on_progress) or inspect.iscoroutinefunction(on_progress)):
-        raise TypeError("on_progress takes a plain function: it is called with a number, and not awaited")
-
-
 def _ids_of(runs: Any, error: type[Exception] = ValueError) -> list[str]:
+    refuse_whole_queue(runs)
     if isinstance(runs, str | FailedRun):
         runs = [runs]
     elif isinstance(runs, bytes) or not isinstance(runs, Iterable):
@@ -318,6 +356,9 @@ def _matching(selected: Filters) -> Flow[list[FailedRun]]:
 def _existing(ids: list[str]) -> Flow[list[FailedRun]]:
     runs = []
     for dlq_id in ids:
-        with suppress(NotFoundError):  # nothing would be done to it
+        try:
             runs.append((yield from get_run(dlq_id)))
+        except NotFoundError as error:
+            if not says_run_is_missing(error.body, dlq_id):
+                raise
     return runs

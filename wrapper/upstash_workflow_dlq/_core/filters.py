@@ -121,7 +121,7 @@ class RunFilters(ScanFilters, total=False):
     flow_control_key: one or several flow control keys.
     response_status: one or several HTTP statuses that the failed step answered. Applied on this side: all other
         matches are read.
-    from_date, to_date: when the run failed, as the service counts it; both ends are included.
+    from_date, to_date: a time of the run; the vendor does not document which one. Both ends are included.
 
     Dates are aware datetimes, ints of Unix milliseconds (of this century, since others are seconds by mistake), or
     ISO 8601 strings with an offset. A value with a comma is refused, because the service would split it; so is one with

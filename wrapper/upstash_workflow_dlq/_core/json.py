@@ -74,9 +74,17 @@ def is_json(content: bytes) -> bool:
     return True
 
 
+def _integer(digits: str) -> int | float:
+    """A number too long for Python: one field that nobody can use, which must not spoil the others."""
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
+
+
 def _decode_leniently(content: bytes) -> Any:
     try:
-        return json.loads(content)
+        return json.loads(content, parse_int=_integer)
     except RecursionError:
         complaint = "nested too deeply"
     except ValueError as error:

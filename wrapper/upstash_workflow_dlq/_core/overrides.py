@@ -82,7 +82,7 @@ def _duration(name: str, value: object) -> str:
     # Not divmod(): subclasses such as pendulum's cannot be divided by a timedelta.
     seconds, rest = timedelta.__divmod__(value, timedelta(seconds=1))
     if rest or seconds < 0:
-        raise ValueError(f"{name} {value} is not a number of whole seconds")
+        raise ValueError(f"{name} must be a whole number of seconds, 0 or more; it is {value}")
     return f"{seconds}s"
 
 

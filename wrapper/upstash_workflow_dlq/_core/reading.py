@@ -9,15 +9,18 @@ from .._redaction import redacted
 from ..errors import InvalidResponseError, PaginationError, clipped
 from . import checks
 from .answers import (
+    NO_CONTENT,
     REPEATABLE,
     Answer,
     Call,
     Flow,
     Payload,
     RetryPolicy,
+    check_acknowledged,
     cursor_complaint,
-    name_of,
     raise_unless_success,
+    says_run_is_missing,
+    where,
 )
 from .filters import FILTERS, Filters, RunFilters
 from .run import FailedRun, has_status, id_of
@@ -25,6 +28,9 @@ from .run import FailedRun, has_status, id_of
 __all__ = ["Page"]
 
 MAX_PAGE_SIZE = 100
+
+# A filter may well leave some pages empty. So many in a row are a service that never ends.
+MAX_EMPTY_PAGES = 1000
 
 # The parameters of the list by their names here.
 LIST_PARAMETERS = {"cursor": "cursor", "count": "count"} | {
@@ -82,6 +88,10 @@ class Listing(NamedTuple):
             checks.flag("prefetch", prefetch),
         )
 
+    @property
+    def selects_everything(self) -> bool:
+        return self.filters.is_empty and self.cursor is None and self.limit is None
+
     def first(self) -> Listing:
         return self._replace(limit=1 if self.limit is None else min(1, self.limit), prefetch=False)
 
@@ -97,80 +107,106 @@ def shown_arguments(filters: Filters, options: dict[str, Any]) -> str:
     return "".join(f" {name}={value!r}" for name, value in {**filters.query, **statuses, **options}.items())
 
 
+class Position(NamedTuple):
+    """How far a walk has come: its latest page, by number (None: there is none after it), and what comes next."""
+
+    number: int
+    page: Page | None
+    cursor: str | None
+    left: int | None
+    is_last: bool = False
+    is_circular: bool = False
+    empty_pages: int = 0
+
+
 class PageWalk:
     """One walk through a listing. `next_page()` is a flow; it returns None after the last page.
 
-    After an error it can be called again, and continues with the same page.
+    After an error it can be called again, and continues with the same page. So it does after an interrupt, which can
+    come between any two instructions: the whole position changes in one.
     """
 
     def __init__(self, listing: Listing, *, exact_cursors: bool, policy: RetryPolicy = REPEATABLE) -> None:
         self._listing = listing
         self._exact_cursors = exact_cursors
         self._policy = policy
-        self._left = listing.limit
-        self._cursor = listing.cursor
-        self._cursors_seen = {listing.cursor}
-        self._ended = False
-        self._is_circular = False
+        self._cursors_seen: set[str | None] = set()
         self._is_reading = False
+        self.position = Position(0, None, listing.cursor, listing.limit)
 
     def next_page(self) -> Flow[Page | None]:
-        if self._ended or self._left == 0:
-            return None
-        if self._is_circular:
-            raise PaginationError(
-                f"the service sent the cursor {clipped(repr(self._cursor), 200)} twice; stopped after that page"
-            )
+        yield from self.advance()
+        return self.position.page
+
+    def advance(self) -> Flow[None]:
+        """Read the next page into `position`."""
+        # Without the page: it would be held while the next one is read.
+        at = self.position = self.position._replace(page=None)
+        if at.is_last or at.left == 0:
+            self.position = at._replace(number=at.number + 1, is_last=True)
+            return
+        if at.is_circular:
+            cursor = clipped(repr(at.cursor), 200)
+            raise PaginationError(f"the service sent the cursor {cursor} twice; stopped after that page")
+        if at.empty_pages > MAX_EMPTY_PAGES:
+            raise PaginationError(f"the service sent {at.empty_pages:,} empty pages in a row, each with another cursor")
         if self._is_reading:
             raise RuntimeError("another thread or task is reading from this iterator: give each its own")
         self._is_reading = True
         try:
-            return self._read(*(yield from self._fetch()))
+            self._cursors_seen.add(at.cursor)
+            self.position = self._after(at, *(yield from self._fetch(at)))
         finally:
             self._is_reading = False
 
-    def _fetch(self) -> Flow[tuple[list[FailedRun], str | None]]:
+    def _fetch(self, at: Position) -> Flow[tuple[list[FailedRun], str | None]]:
         count = self._listing.page_size
-        if self._left is None:
-            return (yield from self._ask(count))
+        if at.left is None:
+            return (yield from self._ask(at, count))
         if not self._listing.filters.response_status:
             # No more than is wanted, so that the cursor is exact: nothing is read and then cut off.
-            return (yield from self._ask(min(count, self._left)))
-        runs, cursor = yield from self._ask(count)
-        if self._exact_cursors and (enough := self._runs_until_enough(runs)) is not None:
+            return (yield from self._ask(at, min(count, at.left)))
+        runs, cursor = yield from self._ask(at, count)
+        if self._exact_cursors and (enough := self._runs_until_enough(at, runs)) is not None:
             # Only the beginning of this page is wanted. Read again with that count, it has the cursor behind it.
-            return (yield from self._ask(enough))
+            return (yield from self._ask(at, enough))
         return runs, cursor
 
-    def _ask(self, count: int) -> Flow[tuple[list[FailedRun], str | None]]:
+    def _ask(self, at: Position, count: int) -> Flow[tuple[list[FailedRun], str | None]]:
         arguments = {"count": count, **self._listing.filters.query}
-        if self._cursor is not None:
-            arguments["cursor"] = self._cursor
+        if at.cursor is not None:
+            arguments["cursor"] = at.cursor
         answer = yield Call(list_request(arguments), self._policy)
         raise_unless_success(answer)
         return _read_runs(answer)
 
-    def _runs_until_enough(self, runs: list[FailedRun]) -> int | None:
+    def _runs_until_enough(self, at: Position, runs: list[FailedRun]) -> int | None:
         """How many runs of a page hold all that are still wanted; None if that takes the whole page."""
         statuses = self._listing.filters.response_status
         found = 0
         for number, run in enumerate(runs, start=1):
             found += has_status(run, statuses)
-            if found == self._left:
+            if found == at.left:
                 return number if number < len(runs) else None
         return None
 
-    def _read(self, runs: list[FailedRun], cursor: str | None) -> Page:
-        self._cursor = cursor
-        self._ended = self._cursor is None
-        self._is_circular = self._cursor in self._cursors_seen
-        self._cursors_seen.add(self._cursor)
+    def _after(self, at: Position, runs: list[FailedRun], cursor: str | None) -> Position:
+        empty_pages = 0 if runs else at.empty_pages + 1
         if self._listing.filters.response_status:
             runs = [run for run in runs if has_status(run, self._listing.filters.response_status)]
-        if self._left is not None:
-            runs = runs[: self._left]
-            self._left -= len(runs)
-        return Page(tuple(runs), self._cursor)
+        left = at.left
+        if left is not None and len(runs) > left and self._exact_cursors:
+            # None would say that this is the end, and the cursor that was sent would skip what is cut off.
+            raise InvalidResponseError(
+                f"the service sent {len(runs)} runs instead of {left}, and its cursor points behind all of them: "
+                "read pages without limit"
+            )
+        if left is not None:
+            runs = runs[:left]
+            left -= len(runs)
+        page = Page(tuple(runs), cursor)
+        is_circular = cursor in self._cursors_seen
+        return Position(at.number + 1, page, cursor, left, cursor is None, is_circular, empty_pages)
 
 
 def _read_runs(answer: Answer) -> tuple[list[FailedRun], str | None]:
@@ -179,7 +215,7 @@ def _read_runs(answer: Answer) -> tuple[list[FailedRun], str | None]:
     if (page := split_page(answer.content)) is not None:
         heads, contents, cursor = page
         if cursor and (complaint := cursor_complaint(cursor)) is not None:
-            raise InvalidResponseError(f"cursor in {name_of(answer)} {complaint}")
+            raise InvalidResponseError(f"cursor in {where(answer)} {complaint}")
         return list(map(FailedRun._of_json, contents, heads)), cursor or None
     payload = Payload.of(answer)
     return [FailedRun(message) for message in payload.objects("messages")], payload.cursor
@@ -197,15 +233,27 @@ def count_runs(listing: Listing) -> Flow[int]:
 def get_run(dlq_id: FailedRun | str) -> Flow[FailedRun]:
     from upstash_workflow_rest.api.dlq import get_failed_run
 
-    answer = yield Call(get_failed_run._get_kwargs(id_of(dlq_id)), REPEATABLE)
+    wanted = id_of(dlq_id)
+    answer = yield Call(get_failed_run._get_kwargs(wanted), REPEATABLE)
     raise_unless_success(answer)
-    return FailedRun(Payload.of(answer).members)
+    payload = Payload.of(answer)
+    payload.check_is_about(wanted)
+    # No field of a run is required. But an object with neither of these shows nothing of a failed run.
+    if payload.members.get("dlqId") is None and payload.members.get("workflowUrl") is None:
+        raise InvalidResponseError(
+            f"{payload.where} is no failed run: it has neither dlqId nor workflowUrl (it has: {payload.shown_names()})"
+        )
+    return FailedRun(payload.members)
 
 
 def delete_run(run: FailedRun | str) -> Flow[None]:
     from upstash_workflow_rest.api.dlq import delete_failed_run
 
-    answer = yield Call(delete_failed_run._get_kwargs(id_of(run)), REPEATABLE)
-    # An earlier try may have deleted it, and its answer was lost.
-    if not (answer.status_code == 404 and answer.maybe_done_before):
-        raise_unless_success(answer)
+    dlq_id = id_of(run)
+    answer = yield Call(delete_failed_run._get_kwargs(dlq_id), REPEATABLE)
+    # This 404 has no schema, so it may have no body.
+    is_gone = answer.status_code == 404 and (not answer.content or says_run_is_missing(answer.content, dlq_id))
+    if is_gone and answer.maybe_done_before:
+        return  # an earlier try has deleted it, and its answer was lost
+    raise_unless_success(answer, also=NO_CONTENT)
+    check_acknowledged(answer, dlq_id)

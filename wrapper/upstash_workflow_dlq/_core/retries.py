@@ -9,7 +9,8 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-from collections.abc import Generator
+import math
+from collections.abc import Generator, Iterator
 from types import EllipsisType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -26,8 +27,9 @@ logger = logging.getLogger("upstash_workflow_dlq")
 # Seconds from the first try, after which no other is begun. For rules that have no total_timeout, too.
 TOTAL_TIMEOUT = 60.0
 
-# A connection that was never made carried no request.
-NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+# What httpx's own transports raise for a connection that was never made, and so carried no request. Other transports
+# raise them for lost answers, too: httpx-aiohttp and pyreqwest do, if the server closes the connection.
+NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 # Seconds between two tries of a scan that meets a rate limit, even if the rules know no wait: it may try for a minute.
 LEAST_WAIT_FOR_LIMITS = 0.1
@@ -49,14 +51,20 @@ class Sent(NamedTuple):
 
 
 def tries(
-    policy: RetryPolicy, rules: Retry | EllipsisType | None, method: str, clock: Clock
+    policy: RetryPolicy,
+    rules: Retry | EllipsisType | None,
+    method: str,
+    clock: Clock,
+    never_sent: tuple[type[Exception], ...],
+    deadline: float | None = None,
 ) -> Generator[float, httpx.Response, Sent]:
-    """The tries of one request. `rules`: `...` for the default ones, None for a single try.
+    """The tries of one request. `rules`: `...` are the default ones, None is a single try. `never_sent`: errors of this
+    transport that prove that the request was not sent. `deadline`: seconds for all tries.
 
     Yields the seconds to wait before each try, is sent its response or thrown its error, and returns the last response
     or raises the last error.
     """
-    decision = _Decision(policy, rules, method, clock)
+    decision = _Decision(policy, rules, method, clock, never_sent, deadline)
     wait = 0.0
     maybe_done = False
     while True:
@@ -70,7 +78,7 @@ def tries(
             again = decision.after_error(error)
             if again is None:
                 raise
-            maybe_done = maybe_done or not isinstance(error, NEVER_SENT)
+            maybe_done = maybe_done or not isinstance(error, never_sent)
         wait = again
 
 
@@ -83,11 +91,21 @@ class _Decision:
     - A request that must not run twice is sent again only after a failure that proves that it did not run.
     """
 
-    def __init__(self, policy: RetryPolicy, rules: Retry | EllipsisType | None, method: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        rules: Retry | EllipsisType | None,
+        method: str,
+        clock: Clock,
+        never_sent: tuple[type[Exception], ...],
+        deadline: float | None,
+    ) -> None:
+        self._deadline = math.inf if deadline is None else deadline
         self._policy = policy
         self._given = rules
         self._method = method
         self._clock = clock
+        self._never_sent = never_sent
         self._started = clock.now()
 
     def after_response(self, response: httpx.Response) -> float | None:
@@ -110,10 +128,9 @@ class _Decision:
 
     def after_error(self, error: Exception) -> float | None:
         """Seconds until the next try; None if this error is final."""
-        if self._given is None or self._is_exhausted or not (self._may_repeat or isinstance(error, NEVER_SENT)):
+        if self._given is None or self._is_exhausted or not (self._may_repeat or isinstance(error, self._never_sent)):
             return None
-        # A body that cannot be decompressed was cut short or garbled on the way.
-        if isinstance(error, httpx.DecodingError) or self._rules.is_retryable_exception(error):
+        if _passes(error, self._rules):
             return self._next(type(error).__name__)
         return None
 
@@ -127,7 +144,12 @@ class _Decision:
 
     @property
     def _is_exhausted(self) -> bool:
-        return self._rules.is_exhausted() or _time_left(self._rules, self._started, self._clock) <= 0
+        return self._rules.is_exhausted() or self._time_left <= 0
+
+    @property
+    def _time_left(self) -> float:
+        left_of_deadline = self._deadline - (self._clock.now() - self._started)
+        return min(_time_left(self._rules, self._started, self._clock), left_of_deadline)
 
     def _asked_for(self, response: httpx.Response, limited: bool) -> float | None:
         if not self._rules.respect_retry_after_header:
@@ -141,7 +163,7 @@ class _Decision:
 
     def _next(self, failure: str, asked_for: float | None = None) -> float | None:
         rules = self._rules.increment()
-        wait = _wait(rules, asked_for, _time_left(rules, self._started, self._clock))
+        wait = _wait(rules, asked_for, self._time_left)
         if wait is not None:
             logger.info("try %d of %d: %s; next in %.1f s", rules.attempts_made, rules.total + 1, failure, wait)
             self._rules = rules
@@ -203,9 +225,49 @@ def check_rules(rules: Retry | EllipsisType | None) -> None:
         raise ConfigurationError("retry.validate_response must be a plain function: the body has been read by then")
 
 
+def _passes(error: Exception, rules: Retry) -> bool:
+    """Whether another try may end otherwise."""
+    import ssl  # few tries fail
+
+    if isinstance(error, httpx.DecodingError):
+        return True  # the body was cut short or garbled on the way
+    if isinstance(error, httpx.ProxyError):
+        # The proxy refused to connect: by a status, or for a reason that it gives in other words.
+        status = str(error).partition(" ")[0]
+        return status.isdecimal() and rules.is_retryable_status_code(int(status))
+    if isinstance(error, ssl.SSLError):
+        # On asyncio httpcore lets errors of TLS through, which it calls ReadError elsewhere.
+        error = httpx.ReadError(str(error))
+    return rules.is_retryable_exception(error) and not (isinstance(error, httpx.ConnectError) and _lasts(error))
+
+
+def _lasts(error: httpx.ConnectError) -> bool:
+    """Whether every connection fails like this one: a certificate nobody vouches for, no TLS, no such host."""
+    import socket
+    import ssl
+
+    not_there = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+    for cause in causes(error):
+        if isinstance(cause, socket.gaierror):
+            return cause.errno in not_there
+        if isinstance(cause, ssl.SSLError):
+            return not isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    return False
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The error, what it was raised from, and so on."""
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        seen.add(id(cause))
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
 def may_be_cut_short(response: httpx.Response) -> bool:
     """Whether the body may lack its end. If only the end of the connection ends a body, its JSON must show it."""
-    if not response.is_success or not response.content:
+    if not response.is_success or response.status_code == httpx.codes.NO_CONTENT:
         return False
     if "Content-Length" in response.headers or "Transfer-Encoding" in response.headers:
         return False

@@ -299,22 +299,27 @@ class FailedRun(ResponseView):
 
 
 class StartedRun(NamedTuple):
-    """A workflow run that was started. The time is an aware UTC datetime; None if the answer has no readable one."""
+    """A workflow run that was started. The time is an aware UTC datetime; None if the answer has no readable one.
+
+    `dlq_id` is the failed run that it was started from. None in bulk, where the answer does not say which is from
+    which; unless a request named just one.
+    """
 
     workflow_run_id: str
     workflow_created_at: datetime | None
+    dlq_id: str | None = None
 
     @classmethod
-    def read(cls, payload: dict[str, Any], where: str) -> StartedRun:
+    def read(cls, payload: dict[str, Any], where: str, dlq_id: str | None = None) -> StartedRun:
         """`where` names the answer that it comes from, for messages."""
         view = _StartedPayload(payload, where)
         if not view.workflow_run_id:
             raise InvalidResponseError(f"{view._name()} has no workflowRunId")
         try:
-            return cls(view.workflow_run_id, view.workflow_created_at)
+            return cls(view.workflow_run_id, view.workflow_created_at, dlq_id)
         except InvalidResponseError:
             # The run was started, and its id is what matters.
-            return cls(view.workflow_run_id, None)
+            return cls(view.workflow_run_id, None, dlq_id)
 
 
 class _StartedPayload(PayloadView):
@@ -346,6 +351,8 @@ FailedRun._KNOWN = fields.known_keys(
 def id_of(run: FailedRun | str) -> str:
     """The checked id of a failed run, to put into a request."""
     dlq_id = run.dlq_id if isinstance(run, FailedRun) else run
+    if run is None:
+        raise ValueError("expected a FailedRun or its dlq_id, got None: first() returns it if no run matches")
     if dlq_id is None:
         raise ValueError(f"{run!r} has no dlq_id")
     return checks.dlq_id(dlq_id)

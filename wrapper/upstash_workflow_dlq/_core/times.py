@@ -29,4 +29,7 @@ def parse_iso(text: str) -> datetime:
     """Read an ISO 8601 time. Raise ValueError for anything else."""
     from dateutil.parser import isoparse  # takes 10 ms to import, and few times are sent as text
 
-    return isoparse(text.strip())
+    try:
+        return isoparse(text.strip())
+    except OverflowError:  # midnight at the end of the last day of the calendar
+        raise ValueError("this is after the year 9999") from None

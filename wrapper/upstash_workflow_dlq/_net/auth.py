@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from typing import cast
 
 import httpx
 
 from .._redaction import HIDDEN
 from ..errors import ClientClosedError
+from .bodies import Body
+from .cancelling import within
 from .config import Config
 from .redacting import NoTokenInErrors
+from .stopping import Stop, exchange_of_this_thread
 
 
 class _TokenTransport:
@@ -19,14 +24,17 @@ class _TokenTransport:
     exceptions. Bodies are read here: if one is cut short, the request can still be repeated.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, max_response_size: int | None, never_sent: tuple[type[Exception], ...]) -> None:
+        """`never_sent`: errors of the inner transport that prove that a request was not sent."""
+        self.never_sent = never_sent
+        self._max_response_size = max_response_size
         self._credentials = config.credentials
         self._origin = _origin(httpx.URL(config.base_url))
         self._closed = False
 
     def _outgoing(self, request: httpx.Request) -> httpx.Request:
         if self._closed:
-            raise ClientClosedError("this client is closed: make a new one, or close it later")
+            raise ClientClosedError("this client is closed: make a new one")
         url = request.url
         headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"authorization"]
         # Only low-level calls can leave the service, by a redirect or an absolute URL, and then without the token.
@@ -37,23 +45,40 @@ class _TokenTransport:
                 url = url.copy_merge_params({"qstash_token": self._credentials.token})
             else:
                 headers.append((b"Authorization", b"Bearer " + self._credentials.token.encode()))
-        return httpx.Request(request.method, url, headers=headers, stream=request.stream, extensions=request.extensions)
+        outgoing = httpx.Request(
+            request.method, url, headers=headers, stream=request.stream, extensions=request.extensions
+        )
+        if isinstance(request.stream, httpx.ByteStream):
+            outgoing.read()  # the transport of pyreqwest takes no stream that is sync and async at once
+        return outgoing
 
 
-class TokenTransport(_TokenTransport, httpx.BaseTransport):
-    def __init__(self, config: Config, inner: httpx.BaseTransport) -> None:
-        super().__init__(config)
+class TokenTransport(_TokenTransport):
+    def __init__(
+        self,
+        config: Config,
+        inner: httpx.BaseTransport,
+        max_response_size: int | None,
+        never_sent: tuple[type[Exception], ...],
+    ) -> None:
+        super().__init__(config, max_response_size, never_sent)
         self._inner = inner
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        with NoTokenInErrors(request):
+    def exchange(self, request: httpx.Request, seconds: float | None, stop: Stop | None) -> httpx.Response:
+        """The whole response, within so many seconds, unless `stop` is set."""
+        with NoTokenInErrors(request), exchange_of_this_thread(seconds, stop) as exchange:
             response = self._inner.handle_request(self._outgoing(request))
             if response.is_closed:  # read by an inner transport, such as a recorder
                 return response
             try:
-                return _complete(response, list(cast(httpx.SyncByteStream, response.stream)))
+                body = Body(response, self._max_response_size)
+                for chunk in cast(httpx.SyncByteStream, response.stream):
+                    exchange.check()
+                    if not body.add(chunk):
+                        break
             finally:
                 response.close()
+            return body.complete()
 
     def close(self) -> None:
         if not self._closed:
@@ -61,20 +86,42 @@ class TokenTransport(_TokenTransport, httpx.BaseTransport):
             self._inner.close()
 
 
-class AsyncTokenTransport(_TokenTransport, httpx.AsyncBaseTransport):
-    def __init__(self, config: Config, inner: httpx.AsyncBaseTransport) -> None:
-        super().__init__(config)
+class AsyncTokenTransport(_TokenTransport):
+    def __init__(
+        self,
+        config: Config,
+        inner: httpx.AsyncBaseTransport,
+        max_response_size: int | None,
+        never_sent: tuple[type[Exception], ...],
+    ) -> None:
+        super().__init__(config, max_response_size, never_sent)
         self._inner = inner
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def exchange(self, request: httpx.Request, seconds: float | None) -> httpx.Response:
+        """The whole response, within so many seconds."""
         with NoTokenInErrors(request):
-            response = await self._inner.handle_async_request(self._outgoing(request))
-            if response.is_closed:
-                return response
+            return await within(seconds, lambda: self._exchange(request))
+
+    async def _exchange(self, request: httpx.Request) -> httpx.Response:
+        response = await self._inner.handle_async_request(self._outgoing(request))
+        if response.is_closed:
+            return response
+        try:
+            body = Body(response, self._max_response_size)
+            chunks = cast(httpx.AsyncByteStream, response.stream)
+            is_enough = False
             try:
-                return _complete(response, [chunk async for chunk in cast(httpx.AsyncByteStream, response.stream)])
-            finally:
-                await response.aclose()
+                async for chunk in chunks:
+                    if not is_enough and not body.add(chunk):
+                        # Iterated to an end all the same: generators that are left behind make trio warn.
+                        is_enough = True
+                        _disconnect(response)
+            except httpx.HTTPError:
+                if not is_enough:
+                    raise
+        finally:
+            await response.aclose()
+        return body.complete()
 
     async def aclose(self) -> None:
         if not self._closed:
@@ -82,16 +129,13 @@ class AsyncTokenTransport(_TokenTransport, httpx.AsyncBaseTransport):
             await self._inner.aclose()
 
 
-def _complete(response: httpx.Response, chunks: list[bytes]) -> httpx.Response:
-    # Not aread(): if a body cannot be decompressed, that leaves an async generator behind, and trio warns about it.
-    whole = httpx.Response(
-        response.status_code,
-        headers=response.headers,
-        stream=httpx.ByteStream(b"".join(chunks)),
-        extensions=response.extensions,
-    )
-    whole.read()
-    return whole
+def _disconnect(response: httpx.Response) -> None:
+    """Let the next read find the end. A socket that is closed instead would trip up httpcore."""
+    stream = response.extensions.get("network_stream")  # of httpcore's transports
+    used = None if stream is None else stream.get_extra_info("socket")
+    if used is not None:
+        with suppress(OSError):
+            used.shutdown(socket.SHUT_RDWR)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:

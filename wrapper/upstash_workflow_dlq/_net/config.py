@@ -67,15 +67,6 @@ def has_valid_port(url: httpx.URL) -> bool:
     return url.port is None or 0 < url.port < 2**16
 
 
-def checked_timeout(timeout: float | httpx.Timeout | None) -> httpx.Timeout:
-    if timeout is None or isinstance(timeout, httpx.Timeout):
-        return httpx.Timeout(timeout)
-    # Sockets take no more than about 10**9 seconds.
-    if not isinstance(timeout, int | float) or isinstance(timeout, bool) or not 0 < timeout < 10**9:
-        raise ConfigurationError("timeout must be positive seconds, an httpx.Timeout, or None to wait for ever")
-    return httpx.Timeout(timeout)
-
-
 def _complaint_about_token(place: Place) -> str | None:
     if not isinstance(place.token, str):
         return f"token must be a string, not {type(place.token).__name__}"

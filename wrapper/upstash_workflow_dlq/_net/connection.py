@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import EllipsisType
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
@@ -13,16 +15,19 @@ from weakref import WeakSet
 import httpx
 
 from .._core.answers import Answer, Call, Flow
-from .._core.retries import Sent, logger
+from .._core.retries import NEVER_SENT, Sent, causes, logger
 from .._redaction import redacted
 from .._version import __version__
 from ..errors import ConfigurationError, DLQError, TransportError
 from .auth import AsyncTokenTransport, TokenTransport
 from .clock import SystemClock
 from .config import Config
+from .limits import Limits
+from .network import AsyncNetworkTransport, NetworkTransport
 from .proxies import environment_proxy
 from .redacting import forget_our_variables, redact_logs
 from .sending import AsyncSender, Sender
+from .stopping import Stop
 from .tls import tls_context
 
 if TYPE_CHECKING:
@@ -35,7 +40,7 @@ HEADERS = {
 }
 
 # As in httpx, but all are kept alive: it would close those beyond 20 after each request.
-LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
+POOL_LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100)
 
 redact_logs()
 
@@ -58,6 +63,9 @@ class AsyncReader(Protocol):
 
 class _Connection(Generic[SenderT]):
     """What both kinds share."""
+
+    # The proxy that the environment names, if it is used. A transport of the caller's decides by itself.
+    _proxy: httpx.URL | None = None
 
     def __init__(self, config: Config, timeout: httpx.Timeout, sender: SenderT) -> None:
         self.sender: SenderT = sender
@@ -101,10 +109,22 @@ class _Connection(Generic[SenderT]):
         try:
             yield
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, UnicodeError) as error:
-            reason = f"{type(error).__name__}: {error}".removesuffix(": ")
             if isinstance(error, httpx.RequestError):
                 error.request = request
-            raise TransportError(f"{request.method} {request.url} got no complete answer: {reason}") from error
+            complaint = f"got no complete answer{self._culprit(error)}: {_reason(error)}"
+            raise TransportError(f"{request.method} {request.url} {complaint}") from error
+
+    def _culprit(self, error: Exception) -> str:
+        if self._proxy is None:
+            return ""
+        # Without the password in it.
+        proxy = f"the proxy {self._proxy.copy_with(username='', password='')}"
+        if isinstance(error, httpx.ProxyError):
+            return f": {proxy} refused"
+        is_tls = any(isinstance(cause, ssl.SSLError) for cause in causes(error))
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) and not is_tls:
+            return f": {proxy} cannot be reached"
+        return f" through {proxy}"
 
 
 class Connection(_Connection[Sender]):
@@ -113,23 +133,28 @@ class Connection(_Connection[Sender]):
     def __init__(
         self,
         config: Config,
-        timeout: httpx.Timeout,
+        limits: Limits,
         retry: Retry | EllipsisType | None,
         transport: httpx.BaseTransport | None,
+        trust_connect_errors: bool,
         clock: SystemClock,
     ) -> None:
-        inner = _network_transport(httpx.HTTPTransport, config) if transport is None else transport
-        _check_transport(inner, httpx.BaseTransport)
-        super().__init__(config, timeout, Sender(TokenTransport(config, inner), retry, clock))
+        if transport is None:
+            self._proxy = _proxy(config)
+            transport = NetworkTransport(partial(_httpx_transport, httpx.HTTPTransport, config))
+        _check_transport(transport, httpx.BaseTransport)
+        never_sent = _never_sent(transport, trust_connect_errors)
+        inner = TokenTransport(config, transport, limits.max_response_size, never_sent)
+        super().__init__(config, limits.timeout, Sender(inner, retry, limits.deadline, clock))
         self.readers: WeakSet[Reader] = WeakSet()
 
-    def run(self, flow: Flow[T], sleep: Callable[[float], object] | None = None) -> T:
-        """`sleep` waits between tries, if the clock of the client is not to."""
+    def run(self, flow: Flow[T], stop: Stop | None = None) -> T:
+        """Raises Stopped as soon as `stop` is set."""
         try:
             call = next(flow)
             while True:
                 try:
-                    answer = self._send(call, sleep)
+                    answer = self._send(call, stop)
                 except Exception as error:
                     call = flow.throw(error)
                 else:
@@ -140,13 +165,17 @@ class Connection(_Connection[Sender]):
         except DLQError as error:
             forget_our_variables(error)
             raise
+        except BaseException as interrupt:
+            if not isinstance(interrupt, Exception):
+                flow.throw(interrupt)  # a flow may add what it has done, and raises it again
+            raise
         finally:
             flow.close()
 
-    def _send(self, call: Call, sleep: Callable[[float], object] | None) -> Answer:
+    def _send(self, call: Call, stop: Stop | None) -> Answer:
         request = self._request(call)
         with self._transport_errors(request):
-            return self._answer(request, self.sender.send(request, call.policy, sleep))
+            return self._answer(request, self.sender.send(request, call.policy, stop))
 
     def close(self) -> None:
         for reader in list(self.readers):
@@ -160,14 +189,19 @@ class AsyncConnection(_Connection[AsyncSender]):
     def __init__(
         self,
         config: Config,
-        timeout: httpx.Timeout,
+        limits: Limits,
         retry: Retry | EllipsisType | None,
         transport: httpx.AsyncBaseTransport | None,
+        trust_connect_errors: bool,
         clock: SystemClock,
     ) -> None:
-        inner = _network_transport(httpx.AsyncHTTPTransport, config) if transport is None else transport
-        _check_transport(inner, httpx.AsyncBaseTransport)
-        super().__init__(config, timeout, AsyncSender(AsyncTokenTransport(config, inner), retry, clock))
+        if transport is None:
+            self._proxy = _proxy(config)
+            transport = AsyncNetworkTransport(partial(_httpx_transport, httpx.AsyncHTTPTransport, config))
+        _check_transport(transport, httpx.AsyncBaseTransport)
+        never_sent = _never_sent(transport, trust_connect_errors)
+        inner = AsyncTokenTransport(config, transport, limits.max_response_size, never_sent)
+        super().__init__(config, limits.timeout, AsyncSender(inner, retry, limits.deadline, clock))
         self.readers: WeakSet[AsyncReader] = WeakSet()
 
     async def run(self, flow: Flow[T]) -> T:
@@ -186,6 +220,10 @@ class AsyncConnection(_Connection[AsyncSender]):
         except DLQError as error:
             forget_our_variables(error)
             raise
+        except BaseException as interrupt:
+            if not isinstance(interrupt, Exception):
+                flow.throw(interrupt)  # a flow may add what it has done, and raises it again
+            raise
         finally:
             flow.close()
 
@@ -200,9 +238,38 @@ class AsyncConnection(_Connection[AsyncSender]):
         await self.sender.aclose()
 
 
-def _network_transport(kind: Callable[..., TransportT], config: Config) -> TransportT:
+def _proxy(config: Config) -> httpx.URL | None:
+    proxy = environment_proxy(config.base_url)
+    try:
+        return None if proxy is None else httpx.URL(proxy)
+    except httpx.InvalidURL:
+        return None  # which making the transport complains about
+
+
+def _httpx_transport(kind: Callable[..., TransportT], config: Config) -> TransportT:
     url = config.base_url
-    return kind(verify=tls_context(url), proxy=environment_proxy(url), limits=LIMITS)
+    return kind(verify=tls_context(url), proxy=environment_proxy(url), limits=POOL_LIMITS)
+
+
+# Ours add nothing to httpx's own that could raise another error for a connection.
+TRUSTED = (httpx.HTTPTransport, httpx.AsyncHTTPTransport, NetworkTransport, AsyncNetworkTransport)
+
+
+def _never_sent(transport: object, trust_connect_errors: object) -> tuple[type[Exception], ...]:
+    """Errors of the transport that prove that a request was not sent.
+
+    Not of subclasses of httpx's own: what they override may send a request twice, or by other means.
+    """
+    if not isinstance(trust_connect_errors, bool):
+        kind = type(trust_connect_errors).__name__
+        raise ConfigurationError(f"trust_connect_errors must be True or False, not {kind}")
+    return NEVER_SENT if type(transport) in TRUSTED or trust_connect_errors else ()
+
+
+def _reason(error: Exception) -> str:
+    """Some errors say nothing themselves, such as those of a handshake on trio."""
+    text = next((text for cause in causes(error) if (text := str(cause))), "")
+    return f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
 def _check_transport(transport: object, kind: type[httpx.BaseTransport] | type[httpx.AsyncBaseTransport]) -> None:

@@ -3,12 +3,15 @@
 Their iterators are classes and not generators: after an error they continue where they were, while a generator would
 end as if it had read everything. And an async iterator that a `break` leaves behind needs no finalizer, which trio
 would warn about.
+
+They ask for the page after that of a number, and take over number and page in one step. So an interrupt between any
+two instructions loses no page: asked again, `after` gives the same one.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from .._core.reading import Listing, Page, PageWalk
 from .._core.run import FailedRun
@@ -30,21 +33,26 @@ class FailedRuns:
     def __repr__(self) -> str:
         return f"<FailedRuns{self._listing}>"
 
+    @property
+    def selects_everything(self) -> bool:
+        """Whether neither a filter nor a limit nor a cursor keeps it from being the whole queue."""
+        return self._listing.selects_everything
+
     def __iter__(self) -> Iterator[FailedRun]:
-        return _Runs(self._pages(exact_cursors=False))
+        return RunIterator(self._pages(exact_cursors=False))
 
     def pages(self) -> Iterator[Page]:
         """The same runs by page, each with the cursor to continue from."""
-        return self._pages(exact_cursors=True)
+        return PageIterator(self._pages(exact_cursors=True))
 
     def first(self) -> FailedRun | None:
         """The first run, or None."""
         return next(iter(FailedRuns(self._connection, self._listing.first())), None)
 
-    def _pages(self, *, exact_cursors: bool) -> Iterator[Page]:
+    def _pages(self, *, exact_cursors: bool) -> Pages:
         walk = PageWalk(self._listing, exact_cursors=exact_cursors)
         if not self._listing.prefetch:
-            return _Pages(self._connection, walk)
+            return WalkedPages(self._connection, walk)
         from .._core.ahead import OneWalk
         from .threads import PagesAhead
 
@@ -61,37 +69,77 @@ class ScannedRuns:
     def __repr__(self) -> str:
         return f"<ScannedRuns{self._request}>"
 
+    @property
+    def selects_everything(self) -> bool:
+        """As that of `FailedRuns`."""
+        return self._request.filters.is_empty
+
     def __iter__(self) -> Iterator[FailedRun]:
         from .threads import PagesAhead
 
         workers = self._request.workers
-        return _Runs(
-            PagesAhead(self._connection, _scan(self._connection, self._request), ahead=2 * workers, workers=workers)
-        )
+        scan = _scan(self._connection, self._request)
+        return RunIterator(PagesAhead(self._connection, scan, ahead=2 * workers, workers=workers))
 
 
-class _Pages(Iterator[Page]):
+class Pages(Protocol):
+    """Where pages come from."""
+
+    def after(self, number: int) -> tuple[int, Page | None]:
+        """The page after that one, with its number; None after the last one."""
+
+    def close(self) -> None:
+        """Stop reading ahead."""
+
+
+class WalkedPages:
+    """Pages that are read when they are asked for."""
+
     def __init__(self, connection: Connection, walk: PageWalk) -> None:
         self._connection = connection
         self._walk = walk
 
+    def after(self, number: int) -> tuple[int, Page | None]:
+        if self._walk.position.number == number:
+            self._connection.run(self._walk.advance())
+        return self._walk.position.number, self._walk.position.page
+
+    def close(self) -> None:
+        """Nothing is read ahead."""
+
+
+class PageIterator(Iterator[Page]):
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self._number = 0
+
     def __next__(self) -> Page:
-        page = self._connection.run(self._walk.next_page())
+        number, page = self._pages.after(self._number)
+        self._number = number
         if page is None:
             raise StopIteration
         return page
 
+    def close(self) -> None:
+        """Stop reading ahead."""
+        self._pages.close()
 
-class _Runs(Iterator[FailedRun]):
-    def __init__(self, pages: Iterator[Page]) -> None:
+
+class RunIterator(Iterator[FailedRun]):
+    def __init__(self, pages: Pages) -> None:
         self._pages = pages
+        self._number = 0
         self._runs: Iterator[FailedRun] = iter(())
 
     def __next__(self) -> FailedRun:
         while True:
             for run in self._runs:
                 return run
-            self._runs = iter(next(self._pages).runs)
+            number, page = self._pages.after(self._number)
+            if page is None:
+                raise StopIteration
+            runs = iter(page.runs)
+            self._number, self._runs = number, runs
 
 
 class AsyncFailedRuns:
@@ -104,21 +152,26 @@ class AsyncFailedRuns:
     def __repr__(self) -> str:
         return f"<AsyncFailedRuns{self._listing}>"
 
+    @property
+    def selects_everything(self) -> bool:
+        """Whether neither a filter nor a limit nor a cursor keeps it from being the whole queue."""
+        return self._listing.selects_everything
+
     def __aiter__(self) -> AsyncIterator[FailedRun]:
-        return _AsyncRuns(self._pages(exact_cursors=False))
+        return AsyncRunIterator(self._pages(exact_cursors=False))
 
     def pages(self) -> AsyncIterator[Page]:
         """As `FailedRuns.pages`."""
-        return self._pages(exact_cursors=True)
+        return AsyncPageIterator(self._pages(exact_cursors=True))
 
     async def first(self) -> FailedRun | None:
         """As `FailedRuns.first`."""
         return await anext(aiter(AsyncFailedRuns(self._connection, self._listing.first())), None)
 
-    def _pages(self, *, exact_cursors: bool) -> AsyncIterator[Page]:
+    def _pages(self, *, exact_cursors: bool) -> AsyncPages:
         walk = PageWalk(self._listing, exact_cursors=exact_cursors)
         if not self._listing.prefetch:
-            return _AsyncPages(self._connection, walk)
+            return AsyncWalkedPages(self._connection, walk)
         from .._core.ahead import OneWalk
         from .tasks import AsyncPagesAhead
 
@@ -135,35 +188,77 @@ class AsyncScannedRuns:
     def __repr__(self) -> str:
         return f"<AsyncScannedRuns{self._request}>"
 
+    @property
+    def selects_everything(self) -> bool:
+        """As that of `FailedRuns`."""
+        return self._request.filters.is_empty
+
     def __aiter__(self) -> AsyncIterator[FailedRun]:
         from .tasks import AsyncPagesAhead
 
         scan = _scan(self._connection, self._request)
-        return _AsyncRuns(AsyncPagesAhead(self._connection, scan, ahead=2 * self._request.workers))
+        return AsyncRunIterator(AsyncPagesAhead(self._connection, scan, ahead=2 * self._request.workers))
 
 
-class _AsyncPages(AsyncIterator[Page]):
+class AsyncPages(Protocol):
+    """As `Pages`."""
+
+    async def after(self, number: int) -> tuple[int, Page | None]: ...
+
+    async def aclose(self) -> None: ...
+
+
+class AsyncWalkedPages:
+    """As `WalkedPages`."""
+
     def __init__(self, connection: AsyncConnection, walk: PageWalk) -> None:
         self._connection = connection
         self._walk = walk
 
+    async def after(self, number: int) -> tuple[int, Page | None]:
+        if self._walk.position.number == number:
+            await self._connection.run(self._walk.advance())
+        return self._walk.position.number, self._walk.position.page
+
+    async def aclose(self) -> None:
+        """Nothing is read ahead."""
+
+
+class AsyncPageIterator(AsyncIterator[Page]):
+    """As `PageIterator`."""
+
+    def __init__(self, pages: AsyncPages) -> None:
+        self._pages = pages
+        self._number = 0
+
     async def __anext__(self) -> Page:
-        page = await self._connection.run(self._walk.next_page())
+        number, page = await self._pages.after(self._number)
+        self._number = number
         if page is None:
             raise StopAsyncIteration
         return page
 
+    async def aclose(self) -> None:
+        """Stop reading ahead."""
+        await self._pages.aclose()
 
-class _AsyncRuns(AsyncIterator[FailedRun]):
-    def __init__(self, pages: AsyncIterator[Page]) -> None:
+
+class AsyncRunIterator(AsyncIterator[FailedRun]):
+    """As `RunIterator`."""
+
+    def __init__(self, pages: AsyncPages) -> None:
         self._pages = pages
+        self._number = 0
         self._runs: Iterator[FailedRun] = iter(())
 
     async def __anext__(self) -> FailedRun:
         while True:
             for run in self._runs:
                 return run
-            self._runs = iter((await anext(self._pages)).runs)
+            number, page = await self._pages.after(self._number)
+            if page is None:
+                raise StopAsyncIteration
+            self._number, self._runs = number, iter(page.runs)
 
 
 def _scan(connection: Connection | AsyncConnection, request: ScanRequest) -> Scan:

@@ -13,6 +13,7 @@ from .._core.retries import Sent, check_rules, tries
 from .auth import AsyncTokenTransport, TokenTransport
 from .clock import SystemClock
 from .redacting import redacted_response
+from .stopping import Stop
 
 if TYPE_CHECKING:
     from httpx_retries import Retry
@@ -22,11 +23,20 @@ ResponseHook = Callable[[httpx.Response], object]
 
 
 class _Sender:
-    def __init__(self, rules: Retry | EllipsisType | None, clock: SystemClock) -> None:
+    def __init__(self, rules: Retry | EllipsisType | None, deadline: float | None, clock: SystemClock) -> None:
         check_rules(rules)
         self.rules = rules
         self.clock = clock
+        self._deadline = deadline
         self.hooks: list[ResponseHook] = []
+
+    def _time_left(self) -> Callable[[], float | None]:
+        """Counts down the seconds for one request and all of its tries."""
+        deadline, now = self._deadline, self.clock.now
+        if deadline is None:
+            return lambda: None
+        ends_at = now() + deadline
+        return lambda: max(0.0, ends_at - now())
 
     def _shown(self, request: httpx.Request, sent: Sent) -> Sent:
         response = redacted_response(sent.response)
@@ -39,23 +49,28 @@ class _Sender:
 class Sender(_Sender, httpx.BaseTransport):
     """Also the transport of the low-level client, whose requests may be repeated if they only read."""
 
-    def __init__(self, inner: TokenTransport, rules: Retry | EllipsisType | None, clock: SystemClock) -> None:
-        super().__init__(rules, clock)
+    def __init__(
+        self, inner: TokenTransport, rules: Retry | EllipsisType | None, deadline: float | None, clock: SystemClock
+    ) -> None:
+        super().__init__(rules, deadline, clock)
         self._inner = inner
 
-    def send(self, request: httpx.Request, policy: RetryPolicy, sleep: Callable[[float], object] | None = None) -> Sent:
-        """Raises what the last try raised. `sleep` waits between tries, if the clock of the client is not to."""
-        trying = tries(policy, self.rules, request.method, self.clock)
+    def send(self, request: httpx.Request, policy: RetryPolicy, stop: Stop | None = None) -> Sent:
+        """Raises what the last try raised, or Stopped as soon as `stop` is set."""
+        left = self._time_left()
+        trying = tries(policy, self.rules, request.method, self.clock, self._inner.never_sent, self._deadline)
         next(trying)
         try:
             while True:
                 try:
-                    response = self._inner.handle_request(request)
+                    response = self._inner.exchange(request, left(), stop)
                 except Exception as error:
+                    if stop is not None:
+                        stop.check()  # then that is why it failed
                     wait = trying.throw(error)
                 else:
                     wait = trying.send(response)
-                (sleep or self.clock.sleep)(wait)
+                (self.clock if stop is None else stop).sleep(wait)
         except StopIteration as ended:
             sent: Sent = ended.value
         return self._shown(request, sent)
@@ -70,17 +85,20 @@ class Sender(_Sender, httpx.BaseTransport):
 class AsyncSender(_Sender, httpx.AsyncBaseTransport):
     """`Sender` for asyncio and trio."""
 
-    def __init__(self, inner: AsyncTokenTransport, rules: Retry | EllipsisType | None, clock: SystemClock) -> None:
-        super().__init__(rules, clock)
+    def __init__(
+        self, inner: AsyncTokenTransport, rules: Retry | EllipsisType | None, deadline: float | None, clock: SystemClock
+    ) -> None:
+        super().__init__(rules, deadline, clock)
         self._inner = inner
 
     async def send(self, request: httpx.Request, policy: RetryPolicy) -> Sent:
-        trying = tries(policy, self.rules, request.method, self.clock)
+        left = self._time_left()
+        trying = tries(policy, self.rules, request.method, self.clock, self._inner.never_sent, self._deadline)
         next(trying)
         try:
             while True:
                 try:
-                    response = await self._inner.handle_async_request(request)
+                    response = await self._inner.exchange(request, left())
                 except Exception as error:
                     wait = trying.throw(error)
                 else:

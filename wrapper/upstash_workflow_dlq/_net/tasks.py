@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -20,18 +20,16 @@ if TYPE_CHECKING:
 TASK_NAME = "upstash-workflow-dlq-ahead"
 
 
-class AsyncPagesAhead(AsyncIterator[Page], Generic[P]):
+class AsyncPagesAhead(Generic[P]):
     """Pages that tasks read ahead. They stop when this is closed or collected."""
 
     def __init__(self, connection: AsyncConnection, source: Source[P], *, ahead: int) -> None:
         self._tasks = ReaderTasks(connection, Plan(source, ahead))
         connection.readers.add(self._tasks)
 
-    async def __anext__(self) -> Page:
-        page = await self._tasks.next_page()
-        if page is None:
-            raise StopAsyncIteration
-        return page
+    async def after(self, number: int) -> tuple[int, Page | None]:
+        """The page after that one, with its number; None after the last one."""
+        return await self._tasks.page_after(number)
 
     async def aclose(self) -> None:
         await self._tasks.aclose()
@@ -52,19 +50,30 @@ class ReaderTasks(Generic[P]):
         self._is_halting = False
         self._is_closed = False
 
-    async def next_page(self) -> Page | None:
-        if self._is_closed:
-            return None
+    async def page_after(self, number: int) -> tuple[int, Page | None]:
+        if self._plan.is_waited_for:
+            raise RuntimeError("another thread or task is reading from this iterator: give each its own")
         # Asked here: callbacks of asyncio, where further tasks begin, cannot tell which library runs.
         self._spawn = _spawn_on_trio if sniffio.current_async_library() == "trio" else _spawn_on_asyncio
-        self._plan.claim()
+        self._plan.is_waited_for = True
         try:
-            await self._until(self._has_news)
-            page = self._plan.page()
+            page = await self._wait_for_page(number)
         finally:
             self._plan.is_waited_for = False
         self._begin()
         return page
+
+    async def _wait_for_page(self, number: int) -> tuple[int, Page | None]:
+        while not self._is_closed:
+            self._begin()
+            page = self._plan.page_after(number)
+            if page is not None:
+                return page
+            if self._plan.is_settled:
+                self._plan.raise_error()
+                break
+            await self._next_event()
+        return number + 1, None
 
     def cancel(self) -> None:
         for cancel in list(self._cancels):
@@ -78,7 +87,8 @@ class ReaderTasks(Generic[P]):
         self._is_halting = True
         try:
             self.cancel()
-            await self._until(lambda: not self._cancels)
+            while self._cancels:
+                await self._next_event()
         finally:
             self._is_halting = False
             self._notify()
@@ -91,16 +101,11 @@ class ReaderTasks(Generic[P]):
         self._is_closed = True
         self.cancel()
 
-    async def _until(self, happened: Callable[[], bool]) -> None:
+    async def _next_event(self) -> None:
         import anyio
 
-        while not happened():
-            self._news = self._news or anyio.Event()
-            await self._news.wait()
-
-    def _has_news(self) -> bool:
-        self._begin()
-        return self._plan.has_news or self._is_closed
+        self._news = self._news or anyio.Event()
+        await self._news.wait()
 
     def _notify(self) -> None:
         if self._news is not None:
@@ -135,9 +140,12 @@ class ReaderTasks(Generic[P]):
         self._cancels.add(cancel)
 
     async def _read(self, part: P) -> Page | None:
-        clock = self._connection.clock
-        while (wait := self._plan.source.resume_at - clock.now()) > 0:
-            await clock.asleep(wait)
+        clock, waited_for = self._connection.clock, None
+        # Once for each limit: the clock that it is measured by may stand still (in tests of the caller's).
+        while (resume_at := self._plan.source.resume_at) != waited_for:
+            if (wait := resume_at - clock.now()) > 0:
+                await clock.asleep(wait)
+            waited_for = resume_at
         return await self._connection.run(part.next_page())
 
 

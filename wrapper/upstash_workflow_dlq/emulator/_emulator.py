@@ -16,22 +16,24 @@ from ._serving import ServerThread
 from ._settings import DEFAULT_TOKEN, Settings
 from ._started import Started, StartedRuns
 from .faults import Fault
-from .samples import failed_runs
+from .samples import NEWEST, sample_runs
 
 
 class Emulator:
     """The dead-letter queue service, on loopback, in a thread of this process.
 
-    `runs` is a number of sample runs, or the payloads to start with. The queue outlives `stop()`, and a later `start()`
-    listens on the same port again.
+    `runs` is a number of sample runs, or the payloads to start with. Sample runs are made when they are needed, so
+    there may be millions. `newest` (Unix milliseconds) says when the first of them failed; see `failed_runs`.
 
-    Raises ValueError for a host that is not loopback, and for an empty token.
+    The queue outlives `stop()`, and a later `start()` listens on the same port again. Raises ValueError for a host that
+    is not loopback, an empty token, and sample runs that would be from before 1970.
     """
 
     def __init__(
         self,
         runs: int | Iterable[Mapping[str, Any]] = 0,
         *,
+        newest: int | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
         token: str = DEFAULT_TOKEN,
@@ -43,12 +45,17 @@ class Emulator:
         self.settings = Settings() if settings is None else settings
         self._address = _loopback(host)
         self._port = port
-        self._queue = Queue()
+        if isinstance(runs, int):
+            self._queue = Queue(sample_runs(runs, NEWEST if newest is None else newest))
+        else:
+            if newest is not None:
+                raise ValueError("newest moves sample runs in time; pass payloads with the times that you want")
+            self._queue = Queue(sample_runs(0))
+            self.add(*runs)
         self._started = StartedRuns()
         self._requests: deque[RecordedRequest] = deque(maxlen=RECORDED)
         self._plan = FaultPlan()
         self._thread: ServerThread | None = None
-        self.add(*(failed_runs(runs) if isinstance(runs, int) else runs))
 
     def start(self) -> Self:
         """Serve requests from now on. Raises OSError if the port is taken; does nothing if it already runs."""

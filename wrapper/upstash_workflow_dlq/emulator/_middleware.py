@@ -1,4 +1,7 @@
-"""What happens to a request before the service sees it: it is recorded, it waits, and it may meet a fault."""
+"""What happens to a request before the service sees it.
+
+It is recorded and, if it comes from a web page, refused. Otherwise it waits, and may meet a fault.
+"""
 
 import asyncio
 import os
@@ -17,6 +20,7 @@ from types import MappingProxyType
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ._access import refusal
 from ._settings import Settings
 from .faults import Answer, Fault, Reset, Slow
 
@@ -121,6 +125,10 @@ class Middleware:
         settings = self._settings
         request = RecordedRequest.of(scope)
         self._requests.append(request)
+        refused = refusal(scope["headers"])
+        if refused is not None:
+            await refused(scope, receive, send)
+            return
         fault = self._plan.choose(request, settings.fault_shares)
         await self._pause(settings.latency + (fault.seconds if isinstance(fault, Slow) else 0.0))
         if fault is None or isinstance(fault, Slow):

@@ -1,27 +1,42 @@
 """The operations: who may call them, what they do, what they return."""
 
-import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import quote, unquote
 
 from starlette.applications import Starlette
-from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from ._access import has_token
 from ._overrides import read_overrides
-from ._query import PAGE_SIZE, Cursor, Refused, present, read_count, read_filters, several
-from ._queue import Payload, Position, Queue, Run, callback_states, encode
+from ._payloads import Payload, Run, callback_states, encode
+from ._query import (
+    BULK,
+    LIST,
+    PAGE_SIZE,
+    SHARED_DELETE,
+    SHARED_LIST,
+    Cursor,
+    Query,
+    Refused,
+    check_trim_body,
+    read_count,
+    read_filters,
+)
+from ._queue import Queue
+from ._responses import error_response, json_response
 from ._settings import Settings
 from ._started import Kind, StartedRuns
 
 _PATH = "/v2/workflows/dlq"
-_SDK_LIST_PATH = "/v2/dlq"
+_SHARED_PATH = "/v2/dlq"
+"""The queue that workflows share with other messages. The vendor's SDKs list and delete there."""
 _REDIRECT_PATH = "/a-client-followed-the-redirect"
 """Where the 302 of a canceled callback points. Nothing is served there; `Emulator.requests` shows who follows it."""
 
@@ -40,7 +55,7 @@ class Service:
         self._token = token.encode()
         self._app = Starlette(
             routes=[
-                _resource(_SDK_LIST_PATH, GET=self.list_runs_for_sdk),
+                _resource(_SHARED_PATH, GET=self.list_shared, DELETE=self.delete_shared),
                 *_collection(_PATH, GET=self.list_runs, DELETE=self.delete_runs),
                 *_collection(f"{_PATH}/resume", POST=partial(self.start_runs, "resume")),
                 *_collection(f"{_PATH}/restart", POST=partial(self.start_runs, "restart")),
@@ -54,61 +69,65 @@ class Service:
         self._app.router.redirect_slashes = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._authorized(Request(scope)):
-            await _error(401, "The token is missing or wrong.")(scope, receive, send)
+        if not has_token(scope, self._token):
+            await error_response(401, "The token is missing or wrong.")(scope, receive, send)
             return
         # Routes match the path as it was sent; otherwise an id that contains %2F would become two segments.
         await self._app({**scope, "path": scope["raw_path"].decode()}, receive, send)
 
-    def list_runs(self, request: Request, *, other_filters: Sequence[str] = ()) -> Response:
-        params = request.query_params
-        cursor, count = self._place(params, PAGE_SIZE)
-        selection = read_filters(params, self._settings, others=other_filters)
-        found, more = self._queue.select(count, selection, before=cursor.position)
-        messages = b",".join(self._delivered(run) for _, run in found)
-        return self._page(b'"messages":[%b]' % messages, self._next(cursor, found, count, more))
+    def list_runs(self, request: Request, body: bytes) -> Response:
+        return self._list(_query(request, LIST))
 
-    def list_runs_for_sdk(self, request: Request) -> Response:
-        """Where the vendor's JavaScript SDK lists: a queue that workflows share with other messages."""
-        if request.query_params.get("source") != "workflow":
+    def list_shared(self, request: Request, body: bytes) -> Response:
+        query = _query(request, SHARED_LIST)
+        if query.first("source") != "workflow":
             raise Refused(400, "The emulator holds failed runs of workflows only: pass source=workflow.")
-        return self.list_runs(request, other_filters=["url"])
+        return self._list(query)
 
-    def get_run(self, request: Request) -> Response:
+    def get_run(self, request: Request, body: bytes) -> Response:
         run = self._queue.get(_dlq_id(request))
         if run is None:
             raise Refused(404, _NO_SUCH_RUN)
-        return _json(self._delivered(run))
+        return json_response(b"".join(*self._delivered([run]))[:-1])
 
-    def delete_run(self, request: Request) -> Response:
+    def delete_run(self, request: Request, body: bytes) -> Response:
         if not self._queue.take_ids([_dlq_id(request)]):
             raise Refused(404, _NO_SUCH_RUN)
         return Response()
 
-    def delete_runs(self, request: Request) -> Response:
-        dlq_ids, cursor = self._take_batch(request, PAGE_SIZE, all_or_none=False)
-        return self._page(b'"deleted":%d' % len(dlq_ids), cursor)
+    def delete_runs(self, request: Request, body: bytes) -> Response:
+        taken, following = self._take_batch(request, body, PAGE_SIZE, all_or_none=False)
+        return _page(following, b'"deleted":%d' % len(taken))
 
-    def start_run(self, kind: Kind, request: Request) -> Response:
-        overrides = read_overrides(request.headers)
-        taken = self._queue.take_ids([_dlq_id(request)])
+    def delete_shared(self, request: Request, body: bytes) -> Response:
+        """Ids only, in the query or in a JSON body, which the vendor's Python and Go SDKs send."""
+        given = _query(request, SHARED_DELETE).several("dlqIds")
+        if bool(given) == bool(body):
+            raise Refused(400, "Pass the runs to delete as dlqIds, either in the query or in a JSON body.")
+        taken = self._queue.take_ids(given or _ids_in(body))
+        return json_response(b'{"deleted":%d}' % len(taken))
+
+    def start_run(self, kind: Kind, request: Request, body: bytes) -> Response:
+        dlq_id, overrides = _dlq_id(request), read_overrides(request.headers)
+        taken = self._queue.take_ids([dlq_id])
         if not taken:
             raise Refused(404, _NO_SUCH_RUN)
-        return _json(encode(self._start(kind, taken, overrides)[0]))
+        return json_response(encode(self._start(kind, [dlq_id], overrides)[0]))
 
-    def start_runs(self, kind: Kind, request: Request) -> Response:
+    def start_runs(self, kind: Kind, request: Request, body: bytes) -> Response:
         overrides = read_overrides(request.headers)
-        dlq_ids, cursor = self._take_batch(request, _STARTS_PER_CALL, all_or_none=True)
-        return self._page(b'"workflowRuns":%b' % encode(self._start(kind, dlq_ids, overrides)), cursor)
+        taken, following = self._take_batch(request, body, _STARTS_PER_CALL, all_or_none=True)
+        started = self._start(kind, [run.dlq_id for run in taken], overrides)
+        return _page(following, b'"workflowRuns":', encode(started))
 
-    def retry_callback(self, request: Request) -> Response:
+    def retry_callback(self, request: Request, body: bytes) -> Response:
         dlq_id, overrides = _dlq_id(request), read_overrides(request.headers)
-        self._move_callback(dlq_id, "CALLBACK_FAIL", "CALLBACK_INPROGRESS")
-        return _json(encode(self._start("callback", [dlq_id], overrides)[0]))
+        self._move_callback(dlq_id, "CALLBACK_FAIL", "CALLBACK_INPROGRESS", without=400)
+        return json_response(encode(self._start("callback", [dlq_id], overrides)[0]))
 
-    def cancel_callback(self, request: Request) -> Response:
+    def cancel_callback(self, request: Request, body: bytes) -> Response:
         dlq_id = _dlq_id(request)
-        self._move_callback(dlq_id, "CALLBACK_INPROGRESS", "CALLBACK_CANCELED")
+        self._move_callback(dlq_id, "CALLBACK_INPROGRESS", "CALLBACK_CANCELED", without=404)
         return Response(status_code=302, headers={"Location": f"{_REDIRECT_PATH}/{quote(dlq_id, safe='')}"})
 
     def _start(self, kind: Kind, dlq_ids: Iterable[str], overrides: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -117,33 +136,50 @@ class Service:
             for started in self._started.start(kind, dlq_ids, overrides)
         ]
 
-    def _take_batch(self, request: Request, most: int, *, all_or_none: bool) -> tuple[list[str], str | None]:
-        """Remove one batch of what a bulk call selects; its ids, and the cursor to continue from.
+    def _list(self, query: Query) -> Response:
+        check_trim_body(query)
+        cursor, count = self._place(query, PAGE_SIZE)
+        selection = read_filters(query, self._settings)
+        if given := query.several("dlqIds"):
+            found, following = self._queue.get_ids(given), ""
+        else:
+            found, more = self._queue.select(count, selection, before=cursor.position)
+            following = self._following(cursor, found, count, more)
+        parts = [part for run in self._delivered(found) for part in run]
+        if parts:
+            parts[-1] = parts[-1].removesuffix(b",")
+        return _page(following, b'"messages":[', *parts, b"]")
 
-        Ids override every filter. Unless `all_or_none`, ids that are not in the queue are skipped.
+    def _take_batch(self, request: Request, body: bytes, most: int, *, all_or_none: bool) -> tuple[list[Run], str]:
+        """Remove one batch of what a bulk call selects; the runs, and the cursor for the response.
+
+        Ids override every filter, and all are handled at once. Unless `all_or_none`, those that are not in the queue
+        are skipped.
         """
-        params = request.query_params
-        cursor, count = self._place(params, most)
-        selection = read_filters(params, self._settings, run_id_prefix=True)
-        given = list(dict.fromkeys(several(params, "dlqIds")))
+        query = _query(request, BULK)
+        if body:  # ignoring ids that were put into it would mean all runs
+            raise Refused(400, "This call takes no body: pass ids as dlqIds in the query.")
+        cursor, count = self._place(query, most)
+        selection = read_filters(query, self._settings, run_id_prefix=True)
+        given = dict.fromkeys(query.several("dlqIds"))
         if not given:
             found, more = self._queue.take(count, selection, before=cursor.position)
-            return [run.dlq_id for _, run in found], self._next(cursor, found, count, more)
-        done = cursor.done + count
+            return found, self._following(cursor, found, count, more)
         try:
-            required = given[cursor.done :] if all_or_none else ()
-            taken = self._queue.take_ids(given[cursor.done : done], required=required)
+            return self._queue.take_ids(given, required=given if all_or_none else ()), ""
         except KeyError:
             raise Refused(404, "The queue does not hold all of these runs. Nothing was done.") from None
-        return taken, self._after(cursor, (done, 0)) if done < len(given) else None
 
-    def _move_callback(self, dlq_id: str, state: str, new_state: str) -> None:
-        """Change the state of a failure callback. Refuses a run where it is not in `state`."""
+    def _move_callback(self, dlq_id: str, state: str, new_state: str, *, without: int) -> None:
+        """Change the state of a failure callback. Refuses a run where it is not in `state`.
+
+        `without` is the status for a run without a failure callback.
+        """
 
         def move(payload: Payload) -> Payload:
             known = next((known for known in callback_states(payload) if known), None)
             if known is None and not payload.get("failureCallback"):
-                raise Refused(400, "The run has no failure callback.")
+                raise Refused(without, "The run has no failure callback.")
             if known != state:
                 raise Refused(400, f"The failure callback is not in the state {state}.")
             if payload.get("failureFunctionState"):
@@ -158,74 +194,92 @@ class Service:
         except KeyError:
             raise Refused(404, _NO_SUCH_RUN) from None
 
-    def _place(self, params: QueryParams, most: int) -> tuple[Cursor, int]:
+    def _place(self, query: Query, most: int) -> tuple[Cursor, int]:
         """Where a call continues, and how many runs it may handle: none if the settings want an empty page here."""
-        query = present(params)
-        cursor, count = Cursor.parse(query.get("cursor")), read_count(query, most)
+        cursor, count = Cursor.parse(query.first("cursor")), read_count(query, most)
         every = self._settings.empty_pages
         empty = every > 0 and cursor.requests % (every + 1) == every - 1
         return cursor, 0 if empty else count
 
-    def _next(self, cursor: Cursor, found: list[tuple[Position, Run]], count: int, more: bool) -> str | None:
-        """An empty page that the settings asked for has a cursor even if nothing follows."""
+    def _following(self, cursor: Cursor, found: list[Run], count: int, more: bool) -> str:
+        """The cursor for the response. An empty page that the settings asked for has one even if nothing follows."""
         if not more and count:
-            return None
-        return self._after(cursor, found[-1][0] if found else cursor.position)
+            return _ENDS[self._settings.cursor_end]
+        position = found[-1].position if found else cursor.position
+        return f'"cursor":"{cursor.after(position, counting=self._settings.empty_pages > 0)}",'
 
-    def _after(self, cursor: Cursor, position: Position) -> str:
-        return cursor.after(position, counting=self._settings.empty_pages > 0)
-
-    def _page(self, content: bytes, cursor: str | None) -> Response:
-        head = _ENDS[self._settings.cursor_end] if cursor is None else f'"cursor":"{cursor}",'
-        return _json(b"{%b%b}" % (head.encode(), content))
-
-    def _delivered(self, run: Run) -> bytes:
-        missing, null = self._settings.missing, self._settings.null
+    def _delivered(self, runs: list[Run]) -> list[list[bytes]]:
+        """The parts of runs, without the fields that the settings leave out or make null."""
+        missing, null = self._settings.missing, dict.fromkeys(self._settings.null)
         if not missing and not null:
-            return run.json
-        return encode({key: value for key, value in run.payload().items() if key not in missing} | dict.fromkeys(null))
-
-    def _authorized(self, request: Request) -> bool:
-        scheme, _, header = request.headers.get("authorization", "").partition(" ")
-        given = request.query_params.getlist("qstash_token")
-        if scheme.lower() == "bearer":
-            given.append(header.strip())
-        return any(hmac.compare_digest(token.encode(errors="replace"), self._token) for token in given)
+            return [run.parts for run in runs]
+        kept = [{key: value for key, value in run.payload().items() if key not in missing} for run in runs]
+        return [[encode(payload | null), b","] for payload in kept]
 
 
-def _resource(path: str, **handlers: Callable[[Request], Response]) -> Route:
-    async def handle(request: Request) -> Response:
-        return handlers["GET" if request.method == "HEAD" else request.method](request)
-
-    return Route(path, handle, methods=list(handlers))
+Handler = Callable[[Request, bytes], Response]
+"""Carries out a request with this body."""
 
 
-def _collection(path: str, **handlers: Callable[[Request], Response]) -> list[Route]:
+class _Operations:
+    """The ASGI application of one path: an operation for each method."""
+
+    def __init__(self, handlers: Mapping[str, Handler]) -> None:
+        self._handlers = handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            body = await request.body() if request.method in ("POST", "DELETE") else b""
+        except ClientDisconnect:
+            return
+        handler = self._handlers["GET" if request.method == "HEAD" else request.method]
+        await handler(request, body)(scope, receive, send)
+
+
+def _resource(path: str, **handlers: Handler) -> Route:
+    return Route(path, _Operations(handlers), methods=list(handlers))
+
+
+def _collection(path: str, **handlers: Handler) -> list[Route]:
     """To the service, an empty id means all runs: `DELETE …/dlq/` purges the queue. Clients are tested against that."""
     return [_resource(path, **handlers), _resource(f"{path}/", **handlers)]
 
 
+def _query(request: Request, known: Collection[str]) -> Query:
+    return Query(request.scope["query_string"], known)
+
+
 def _dlq_id(request: Request) -> str:
+    """The id in the path of a call for one run, which takes no parameters."""
+    _query(request, known=())
     return unquote(request.path_params["dlq_id"])
 
 
-def _json(content: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(content, status, headers, "application/json")
+def _ids_in(body: bytes) -> list[str]:
+    """The ids in a JSON body: `{"dlqIds": [...]}`."""
+    try:
+        match json.loads(body):
+            case {"dlqIds": [*ids], **rest} if ids and not rest and all(isinstance(id, str) and id for id in ids):
+                return ids
+    except (ValueError, RecursionError):
+        pass
+    raise Refused(400, 'The body must be {"dlqIds": [...]}, with at least one id.')
 
 
-def _error(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> Response:
-    return _json(encode({"error": sentence}), status, headers)
+def _page(cursor: str, *content: bytes) -> Response:
+    return json_response(b"".join((b"{", cursor.encode(), *content, b"}")))
 
 
 # Starlette types the error of a handler as Exception; it calls each of these only for the class it is registered for.
 async def _refused(request: Request, error: Any) -> Response:
-    return _error(error.status, error.sentence)
+    return error_response(error.status, error.sentence)
 
 
 async def _not_routed(request: Request, error: Any) -> Response:
     sentences = {404: "Nothing is served at this path.", 405: "This path does not accept this method."}
-    return _error(error.status_code, sentences[error.status_code], error.headers)
+    return error_response(error.status_code, sentences[error.status_code], error.headers)
 
 
 async def _crashed(request: Request, error: Exception) -> Response:
-    return _error(500, "The emulator failed: see its log.")
+    return error_response(500, "The emulator failed: see its log.")

@@ -19,6 +19,9 @@ class _Protocol(H11Protocol):
         # Without it, head and body of a response, two writes, are 40 ms apart.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """uvicorn's own logs the advice to install a library for websockets. Such a request is answered like others."""
+
 
 class _Server(uvicorn.Server):
     def __init__(self, app: ASGIApp, stopping: asyncio.Event) -> None:

@@ -6,8 +6,10 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
+
+from ._sample_runs import VARIETY, SampleRuns
 
 __all__ = ["NEWEST", "failed_runs", "recorded_run"]
 
@@ -28,13 +30,16 @@ def failed_runs(count: int, *, newest: int = NEWEST) -> list[dict[str, Any]]:
     The first one is the recorded run. The same arguments give the same runs, and fewer runs are the beginning of more.
     Another `newest` moves all times, and so the ids, and changes nothing else. Raises ValueError for a negative count.
     """
+    return [run.payload() for run in sample_runs(count, newest)]
+
+
+def sample_runs(count: int, newest: int = NEWEST) -> SampleRuns:
+    """The same as `failed_runs`, made when they are needed."""
     if count < 0:
         raise ValueError(f"count must not be negative, got {count}")
-    if count == 0:
-        return []
     rng = random.Random(1)  # noqa: S311 - predictable on purpose
-    runs = [recorded_run(), *(_invent(rng, *place) for place in islice(_positions(rng), count - 1))]
-    return [_moved(run, newest - NEWEST) for run in runs]
+    runs = chain([recorded_run()], (_invent(rng, *place) for place in _positions(rng)))
+    return SampleRuns(count, [_moved(run, newest - NEWEST) for run in islice(runs, min(count, VARIETY))])
 
 
 def _moved(run: dict[str, Any], milliseconds: int) -> dict[str, Any]:

@@ -1,0 +1,165 @@
+"""The connections of a client that was given no transport: httpx's own, made safe where httpx leaves that open.
+
+- After a fork they are made anew, and the async ones in another event loop: shared ones would mix up answers.
+- One whose request is cancelled before it is used does not stay in the pool for ever.
+- One that brought more bytes than its answer is not used again: they would be read as the next answer.
+- Sync requests end at their deadline even if bytes drip, and at once when they are stopped. Async ones are cancelled.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import httpx
+import sniffio
+
+from .stopping import shut_down
+
+if TYPE_CHECKING:
+    from .sockets import Backend
+
+
+class NetworkTransport(httpx.BaseTransport):
+    def __init__(self, make: Callable[[], httpx.HTTPTransport]) -> None:
+        """`make` is called at once, and again after a fork."""
+        self._make = make
+        self._inner, self._backend = self._made()
+        self._process = os.getpid()
+
+    def _made(self) -> tuple[httpx.HTTPTransport, Backend]:
+        from .sockets import Backend
+
+        made = self._make()
+        pool: Any = made._pool
+        pool._network_backend = backend = Backend(pool._network_backend)
+        return made, backend
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if os.getpid() != self._process:
+            # Not the pool's own close: another thread of the parent may have held its lock. Closing a socket here
+            # does not end the connection of the parent.
+            for stream in list(self._backend.streams):
+                stream.close()
+            self._inner, self._backend = self._made()
+            self._process = os.getpid()
+        try:
+            response = self._inner.handle_request(request)
+        except BaseException:
+            for connection in _taken_out(self._inner._pool):
+                connection.close()
+            raise
+        response.stream = _Stream(cast(httpx.SyncByteStream, response.stream), self._inner._pool)
+        return response
+
+    def close(self) -> None:
+        # Shut down first: a thread that waits for a socket is not woken by its close.
+        if os.getpid() == self._process:
+            for stream in list(self._backend.streams):
+                shut_down(stream.socket)
+            self._inner.close()
+
+
+class _Stream(httpx.SyncByteStream):
+    def __init__(self, inner: httpx.SyncByteStream, pool: Any) -> None:
+        self._inner = inner
+        self._pool = pool
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._inner)
+
+    def close(self) -> None:
+        self._inner.close()
+        for connection in _with_surplus_bytes(self._pool):
+            connection.close()
+
+
+class AsyncNetworkTransport(httpx.AsyncBaseTransport):
+    def __init__(self, make: Callable[[], httpx.AsyncHTTPTransport]) -> None:
+        """`make` is called at once, and again after a fork and in another event loop."""
+        self._make = make
+        self._inner = make()
+        self._process = os.getpid()
+        self._loop: Callable[[], object] | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        loop = _event_loop()
+        if self._loop is None:
+            self._loop = weakref.ref(loop)
+        elif os.getpid() != self._process or self._loop() is not loop:
+            # The old connections belong to a loop that is gone, or to the parent: nothing here can close them.
+            self._inner = self._make()
+            self._process, self._loop = os.getpid(), weakref.ref(loop)
+        try:
+            response = await self._inner.handle_async_request(request)
+        except BaseException:
+            import anyio
+
+            with anyio.CancelScope(shield=True):
+                for connection in _taken_out(self._inner._pool):
+                    await connection.aclose()
+            raise
+        response.stream = _AsyncStream(cast(httpx.AsyncByteStream, response.stream), self._inner._pool)
+        return response
+
+    async def aclose(self) -> None:
+        if os.getpid() == self._process and (self._loop is None or self._loop() is _event_loop()):
+            await self._inner.aclose()
+
+
+class _AsyncStream(httpx.AsyncByteStream):
+    def __init__(self, inner: httpx.AsyncByteStream, pool: Any) -> None:
+        self._inner = inner
+        self._pool = pool
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._inner)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+        for connection in _with_surplus_bytes(self._pool):
+            await connection.aclose()
+
+
+def _event_loop() -> object:
+    if sniffio.current_async_library() == "trio":
+        import trio
+
+        return trio.lowlevel.current_trio_token()
+    import asyncio
+
+    return asyncio.get_running_loop()
+
+
+def _taken_out(pool: Any) -> list[Any]:
+    """Connections that are in use by no request, taken out of the pool.
+
+    httpcore makes a connection for a request before that waits for it. If it is cancelled (or interrupted) just then,
+    the connection stays in the pool and counts as connecting for ever.
+    """
+    with pool._optional_thread_lock:
+        requested = {id(request.connection) for request in pool._requests}
+        lost = [
+            connection
+            for connection in pool.connections
+            if not (id(connection) in requested or connection.is_idle() or connection.is_closed())
+        ]
+        for connection in lost:
+            pool._connections.remove(connection)
+    return lost
+
+
+def _with_surplus_bytes(pool: Any) -> list[Any]:
+    """Idle connections that have received bytes nobody asked for. (Those that arrive later, httpcore notices.)"""
+    found = []
+    for connection in pool.connections:
+        if connection.is_idle():
+            inner = connection
+            while (below := getattr(inner, "_connection", None)) is not None:  # a proxy's holds another
+                inner = below
+            http11 = getattr(inner, "_h11_state", None)
+            if http11 is not None and http11.trailing_data[0]:
+                found.append(connection)
+    return found
