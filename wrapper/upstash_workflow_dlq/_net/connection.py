@@ -240,10 +240,7 @@ class AsyncConnection(_Connection[AsyncSender]):
 
 def _proxy(config: Config) -> httpx.URL | None:
     proxy = environment_proxy(config.base_url)
-    try:
-        return None if proxy is None else httpx.URL(proxy)
-    except httpx.InvalidURL:
-        return None  # which making the transport complains about
+    return None if proxy is None else proxy.url
 
 
 def _httpx_transport(kind: Callable[..., TransportT], config: Config) -> TransportT:
