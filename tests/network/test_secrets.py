@@ -19,10 +19,11 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
+import anyio
 import httpx
 import pytest
 from conftest import Connect
-from upstash_workflow_dlq import DLQClient, DLQError, InvalidResponseError, TransportError
+from upstash_workflow_dlq import AsyncDLQClient, DLQClient, DLQError, InvalidResponseError, TransportError
 
 TOKEN = "eyJVc2VySUQi+abc/def.x-_=="
 SPELLED = [
@@ -190,7 +191,7 @@ def test_whatever_a_server_answers_the_token_does_not_show(
 
 
 @pytest.mark.parametrize("auth", ["header", "query"])
-@pytest.mark.parametrize("way", ["refused", "no such name", "a slow answer", "a closed client"])
+@pytest.mark.parametrize("way", ["refused", "no such name", "a slow answer", "a deadline", "a closed client"])
 def test_however_a_connection_fails_the_token_does_not_show(connect: Connect, auth: str, way: str) -> None:
     with ExitStack() as stack:
         mute = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -199,7 +200,8 @@ def test_however_a_connection_fails_the_token_does_not_show(connect: Connect, au
             mute.close()
         if way == "no such name":
             address = "https://no-such-name.invalid"
-        client = connect(TOKEN, base_url=address, auth=auth, retry=None, timeout=0.2)
+        limits = {"deadline": 0.2} if way == "a deadline" else {"timeout": 0.2}
+        client = connect(TOKEN, base_url=address, auth=auth, retry=None, **limits)
         if way == "a closed client":
             client.close()
         with pytest.raises(DLQError) as caught:
@@ -208,6 +210,27 @@ def test_however_a_connection_fails_the_token_does_not_show(connect: Connect, au
         if way != "a closed client":
             assert isinstance(caught.value.__cause__, httpx.RequestError)
             assert str(caught.value.__cause__.request.url) == f"{address}/v2/workflows/dlq/1"
+
+
+@pytest.mark.parametrize("auth", ["header", "query"])
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_cancelled_call_does_not_show_it(backend: str, auth: Any) -> None:
+    seen: list[BaseException] = []
+
+    async def main(url: str) -> None:
+        async with AsyncDLQClient(TOKEN, base_url=url, auth=auth) as client:
+            with anyio.move_on_after(0.2):
+                try:
+                    await client.get("1")
+                except BaseException as error:
+                    seen.append(error)
+                    raise
+
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        anyio.run(main, f"http://127.0.0.1:{mute.getsockname()[1]}", backend=backend)
+    [error] = seen
+    assert not isinstance(error, Exception)
+    assert_hidden(everything_shown(error))
 
 
 def test_the_lines_of_a_failed_call_stay_in_its_traceback(server: Server) -> None:

@@ -18,13 +18,16 @@ TOKEN = "eyJVc2VySUQi+abc/def=="
 BAD = {
     "too long": ("c" * 70_000, "cursor .* has 70,000 bytes, and at most 10,000 fit into a URL"),
     "too long encoded": ("\U0001f600" * 2501, "cursor .* has 10,004 bytes"),
-    "control characters": ("a\x00b", "cursor .* has control characters"),
-    "a line break": ("a\r\nb", "cursor .* has control characters"),
-    "blank": (" ", "cursor .* is blank"),
-    "invisible": ("\u200b", "cursor .* is blank"),
     "half a surrogate pair": ("\ud800", "cursor .* is not valid Unicode"),
     "the token": (f"after {TOKEN}", "cursor .* quotes the token"),
     "the token, encoded": ("a=%65yJVc2VySUQi%2Babc%2Fdef%3D%3D", "cursor .* quotes the token"),
+}
+BAD_OF_A_CALLER = {
+    **{kind: cursor for kind, (cursor, _) in BAD.items() if "token" not in kind},
+    "blank": " ",
+    "invisible": "\u200b",
+    "control characters": "a\x00b",
+    "a line break": "a\r\nb",
 }
 READS: dict[str, Callable[[AnyClient], object]] = {
     "list": lambda client: list(client.list()),
@@ -65,9 +68,9 @@ def test_a_bulk_call_with_such_a_cursor_keeps_what_was_done(connect: Connect, op
     assert len(wire.sent) == 1
 
 
-@pytest.mark.parametrize("kind", [kind for kind in BAD if "token" not in kind])
+@pytest.mark.parametrize("kind", BAD_OF_A_CALLER)
 def test_such_a_cursor_of_the_caller_is_a_value_error(connect: Connect, kind: str) -> None:
-    cursor, complaint = BAD[kind]
+    cursor = BAD_OF_A_CALLER[kind]
     wire = Wire()
     client = connect(transport=wire)
     calls: list[Callable[[], object]] = [
@@ -77,7 +80,7 @@ def test_such_a_cursor_of_the_caller_is_a_value_error(connect: Connect, kind: st
         lambda: client.resume_many(label="a", cursor=cursor),
     ]
     for call in calls:
-        with pytest.raises(ValueError, match=complaint.replace(" .*", "")) as caught:
+        with pytest.raises(ValueError, match=r"^cursor .*: pass one that came with a page") as caught:
             call()
         assert len(str(caught.value)) < 200
     assert wire.sent == []

@@ -71,7 +71,11 @@ def cursor(value: object) -> str | None:
     plain = text("cursor", value)
     if not plain:
         raise ValueError("cursor is empty: leave it out to start at the beginning")
-    if (complaint := cursor_complaint(plain)) is not None:
+    complaint = cursor_complaint(plain)
+    # What a service reads as nothing begins at the beginning. Of its own cursors it knows what they mean.
+    if shows_nothing(plain) or has_control_characters(plain):
+        complaint = "is blank or has control characters"
+    if complaint is not None:
         raise ValueError(f"cursor {complaint}: pass one that came with a page or a BulkError")
     return plain
 
@@ -84,10 +88,7 @@ def cursor_complaint(value: str) -> str | None:
         return "is not valid Unicode"
     if size > MAX_CURSOR_LENGTH:
         return f"has {size:,} bytes, and at most {MAX_CURSOR_LENGTH:,} fit into a URL"
-    # A service may read such a one as none, and begin again.
-    if shows_nothing(value):
-        return "is blank"
-    return "has control characters" if has_control_characters(value) else None
+    return None
 
 
 def header_value(name: str, value: object) -> str:
