@@ -12,6 +12,7 @@ import pytest
 import trustme
 from conftest import Connect
 from loopback import Behaviour, Loopback, answer, close, reset
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import APIError, AuthenticationError, DLQClient, InvalidResponseError, TransportError
 
 CA = trustme.CA()
@@ -117,8 +118,13 @@ def test_an_answer_that_breaks_tls_is_asked_for_again_where_that_is_safe(
 NOT_THERE = [socket.EAI_NONAME, *([socket.EAI_NODATA] if hasattr(socket, "EAI_NODATA") else [])]
 
 
-@pytest.mark.parametrize(("code", "tries"), [*((code, 1) for code in NOT_THERE), (socket.EAI_AGAIN, TRIES)])
-@pytest.mark.parametrize("operation", ["get", "resume"])
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        ("code", "tries"): [*((code, 1) for code in NOT_THERE), (socket.EAI_AGAIN, TRIES)],
+        "operation": ["get", "resume"],
+    }
+)
 def test_a_host_that_does_not_exist_is_looked_up_once(
     connect: Connect, waits: list[float], monkeypatch: pytest.MonkeyPatch, code: int, tries: int, operation: str
 ) -> None:

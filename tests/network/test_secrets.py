@@ -15,6 +15,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -23,7 +24,10 @@ import anyio
 import httpx
 import pytest
 from conftest import Connect
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import AsyncDLQClient, DLQClient, DLQError, InvalidResponseError, TransportError
+
+TESTS = Path(__file__).parents[1]
 
 TOKEN = "eyJVc2VySUQi+abc/def.x-_=="
 SPELLED = [
@@ -97,7 +101,7 @@ def everything_shown(error: BaseException) -> Iterator[str]:
 def variables(tb: TracebackType | None) -> Iterator[str]:
     """Those of all frames but the test's own."""
     while tb is not None:
-        if "tests" not in tb.tb_frame.f_code.co_filename:
+        if not Path(tb.tb_frame.f_code.co_filename).is_relative_to(TESTS):
             yield from shown(tb.tb_frame.f_locals)
         tb = tb.tb_next
 
@@ -166,8 +170,7 @@ def answers(echo: bytes) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("auth", ["header", "query"])
-@pytest.mark.parametrize("kind", answers(b""))
+@in_pairs({"connect": CLIENTS, "auth": ["header", "query"], "kind": list(answers(b""))})
 def test_whatever_a_server_answers_the_token_does_not_show(
     connect: Connect, server: Server, caplog: pytest.LogCaptureFixture, kind: str, auth: str
 ) -> None:
@@ -190,8 +193,13 @@ def test_whatever_a_server_answers_the_token_does_not_show(
     assert_hidden(text for record in caplog.records for text in (record.getMessage(), *shown(vars(record))))
 
 
-@pytest.mark.parametrize("auth", ["header", "query"])
-@pytest.mark.parametrize("way", ["refused", "no such name", "a slow answer", "a deadline", "a closed client"])
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        "auth": ["header", "query"],
+        "way": ["refused", "no such name", "a slow answer", "a deadline", "a closed client"],
+    }
+)
 def test_however_a_connection_fails_the_token_does_not_show(connect: Connect, auth: str, way: str) -> None:
     with ExitStack() as stack:
         mute = stack.enter_context(socket.create_server(("127.0.0.1", 0)))

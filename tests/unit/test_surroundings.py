@@ -11,6 +11,7 @@ import httpx
 import pytest
 from conftest import Connect
 from fakes import Wire, page
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import ConfigurationError
 from upstash_workflow_dlq._net.proxies import environment_proxy
 from upstash_workflow_dlq._net.tls import tls_context
@@ -113,22 +114,24 @@ def test_requests_go_through_the_proxy_of_the_environment(connect: Connect, monk
     assert "name" not in str(caught.value.__cause__).lower()
 
 
-@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
-@pytest.mark.parametrize(
-    "proxy",
-    [
-        *("ftp://proxy.example", "socks4://proxy.example", "file:///proxy", "http://proxy.example:port", "://x"),
-        *(
-            "http://",
-            "http://:3128",
-            "http:// proxy",
-            "http://a b:1",
-            "http://[::1",
-            "http://proxy:0",
-            "http://p:99999",
-        ),
-        "http://user:s3cret@",
-    ],
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        "variable": ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"],
+        "proxy": [
+            *("ftp://proxy.example", "socks4://proxy.example", "file:///proxy", "http://proxy.example:port", "://x"),
+            *(
+                "http://",
+                "http://:3128",
+                "http:// proxy",
+                "http://a b:1",
+                "http://[::1",
+                "http://proxy:0",
+                "http://p:99999",
+            ),
+            "http://user:s3cret@",
+        ],
+    }
 )
 def test_a_proxy_that_is_none_is_named_by_its_variable(
     connect: Connect, monkeypatch: pytest.MonkeyPatch, proxy: str, variable: str

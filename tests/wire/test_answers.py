@@ -8,6 +8,7 @@ import httpx
 import pytest
 from conftest import Connect
 from fakes import Wire, page
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import BulkError, InvalidResponseError, StartedRun
 
 STARTED = {"workflowRunId": "wfr_1"}
@@ -72,22 +73,26 @@ def test_a_scan_takes_no_other_success_either(connect: Connect, status: int) -> 
         list(connect(transport=Wire(httpx.Response(status, json=page("1")))).scan(workers=1))
 
 
-@pytest.mark.parametrize("operation", SINGLE_STARTS)
-@pytest.mark.parametrize(
-    ("answer", "complaint"),
-    [
-        (LOGIN_PAGE, r"is not JSON \(text/html; charset=utf-8, 37 bytes\)"),
-        (204, "is not JSON"),
-        ({"error": "not now"}, "has no workflowRunId"),
-        (httpx.Response(202, json={"actionId": "act_1"}), "has no workflowRunId"),
-        (page("1-0"), "has no workflowRunId"),
-        ({"dlqId": "2-0", **STARTED}, "about the failed run '2-0', and not '1-0'. It names the started run 'wfr_1'"),
-        *(
-            (httpx.Response(status, json=STARTED), f"has the status {status}.* It names the started run 'wfr_1'")
-            for status in OTHER_SUCCESSES
-        ),
-    ],
-    ids=str,
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        "operation": list(SINGLE_STARTS),
+        ("answer", "complaint"): [
+            (LOGIN_PAGE, r"is not JSON \(text/html; charset=utf-8, 37 bytes\)"),
+            (204, "is not JSON"),
+            ({"error": "not now"}, "has no workflowRunId"),
+            (httpx.Response(202, json={"actionId": "act_1"}), "has no workflowRunId"),
+            (page("1-0"), "has no workflowRunId"),
+            (
+                {"dlqId": "2-0", **STARTED},
+                "about the failed run '2-0', and not '1-0'. It names the started run 'wfr_1'",
+            ),
+            *(
+                (httpx.Response(status, json=STARTED), f"has the status {status}.* It names the started run 'wfr_1'")
+                for status in OTHER_SUCCESSES
+            ),
+        ],
+    }
 )
 def test_a_start_that_another_answer_came_to_may_have_been_done(
     connect: Connect, operation: str, answer: Any, complaint: str
@@ -99,22 +104,23 @@ def test_a_start_that_another_answer_came_to_may_have_been_done(
     assert len(wire.sent) == 1
 
 
-@pytest.mark.parametrize("operation", UNSEEN)
-@pytest.mark.parametrize(
-    "answer",
-    [
-        200,
-        204,
-        httpx.Response(200, text="OK"),
-        {},
-        {"dlqId": "1-0"},
-        {"deleted": 1},
-        {"error": None},
-        {"message": "done"},
-        httpx.Response(200, json=None),
-        httpx.Response(200, json="deleted"),
-    ],
-    ids=str,
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        "operation": list(UNSEEN),
+        "answer": [
+            200,
+            204,
+            httpx.Response(200, text="OK"),
+            {},
+            {"dlqId": "1-0"},
+            {"deleted": 1},
+            {"error": None},
+            {"message": "done"},
+            httpx.Response(200, json=None),
+            httpx.Response(200, json="deleted"),
+        ],
+    }
 )
 def test_what_has_no_schema_may_be_answered_by_nothing_or_a_little(
     connect: Connect, operation: str, answer: Any
@@ -124,25 +130,33 @@ def test_what_has_no_schema_may_be_answered_by_nothing_or_a_little(
     assert len(wire.sent) == 1
 
 
-@pytest.mark.parametrize("operation", UNSEEN)
-@pytest.mark.parametrize(
-    ("answer", "complaint"),
-    [
-        (LOGIN_PAGE, r"is a page \(text/html; charset=utf-8, 37 bytes\), and not of this service"),
-        (httpx.Response(200, content=b"\xef\xbb\xbf\r\n <HTML>"), r"is a page \(no content type, 12 bytes\)"),
-        (httpx.Response(200, text="Sign in", headers={"Content-Type": "text/HTML"}), r"is a page \(text/HTML, 7 bytes"),
-        (httpx.Response(200, text="<?xml version='1.0'?>"), "is a page"),
-        (httpx.Response(204, html="<p>Sign in"), "is a page"),
-        ({"error": "not now"}, r"does not say that it was done \(error: 'not now'\)"),
-        ({"actionId": "act_1"}, r"does not say that it was done \(actionId: 'act_1'\)"),
-        ({"deleted": 0}, r"does not say that it was done \(deleted: 0\)"),
-        ({"deleted": 50}, r"does not say that it was done \(deleted: 50\)"),
-        (page("1-0"), "does not say that it was done"),
-        ({"workflowRuns": []}, "does not say that it was done"),
-        ({"dlqId": "2-0"}, "is about the failed run '2-0', and not '1-0'"),
-        *((status, f"has the status {status}.*, but 200 was expected") for status in OTHER_SUCCESSES if status != 204),
-    ],
-    ids=str,
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        "operation": list(UNSEEN),
+        ("answer", "complaint"): [
+            (LOGIN_PAGE, r"is a page \(text/html; charset=utf-8, 37 bytes\), and not of this service"),
+            (httpx.Response(200, content=b"\xef\xbb\xbf\r\n <HTML>"), r"is a page \(no content type, 12 bytes\)"),
+            (
+                httpx.Response(200, text="Sign in", headers={"Content-Type": "text/HTML"}),
+                r"is a page \(text/HTML, 7 bytes",
+            ),
+            (httpx.Response(200, text="<?xml version='1.0'?>"), "is a page"),
+            (httpx.Response(204, html="<p>Sign in"), "is a page"),
+            ({"error": "not now"}, r"does not say that it was done \(error: 'not now'\)"),
+            ({"actionId": "act_1"}, r"does not say that it was done \(actionId: 'act_1'\)"),
+            ({"deleted": 0}, r"does not say that it was done \(deleted: 0\)"),
+            ({"deleted": 50}, r"does not say that it was done \(deleted: 50\)"),
+            (page("1-0"), "does not say that it was done"),
+            ({"workflowRuns": []}, "does not say that it was done"),
+            ({"dlqId": "2-0"}, "is about the failed run '2-0', and not '1-0'"),
+            *(
+                (status, f"has the status {status}.*, but 200 was expected")
+                for status in OTHER_SUCCESSES
+                if status != 204
+            ),
+        ],
+    }
 )
 def test_what_has_no_schema_is_not_done_because_somebody_answers(
     connect: Connect, operation: str, answer: Any, complaint: str
@@ -157,8 +171,7 @@ def test_the_redirect_of_a_canceled_callback_has_no_page(connect: Connect) -> No
         connect(transport=wire).cancel_failure_callback("1-0")
 
 
-@pytest.mark.parametrize("operation", MANY)
-@pytest.mark.parametrize("status", OTHER_SUCCESSES)
+@in_pairs({"connect": CLIENTS, "operation": list(MANY), "status": list(OTHER_SUCCESSES)})
 def test_a_batch_with_another_success_stops_and_keeps_what_it_names(
     connect: Connect, operation: str, status: int
 ) -> None:
@@ -173,11 +186,14 @@ def test_a_batch_with_another_success_stops_and_keeps_what_it_names(
     assert not caught.value.finished
 
 
-@pytest.mark.parametrize("operation", MANY)
-@pytest.mark.parametrize(
-    "answer", [204, LOGIN_PAGE, httpx.Response(202, json={"actionId": "a"}), {"actionId": "a"}, {"error": "x"}], ids=str
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        "operation": list(MANY),
+        "answer": [204, LOGIN_PAGE, httpx.Response(202, json={"actionId": "a"}), {"actionId": "a"}, {"error": "x"}],
+        "target": [{"all": True}, {"dlq_ids": ["1", "2"]}],
+    }
 )
-@pytest.mark.parametrize("target", [{"all": True}, {"dlq_ids": ["1", "2"]}], ids=str)
 def test_a_batch_with_another_answer_may_have_been_done(
     connect: Connect, operation: str, answer: Any, target: dict[str, Any]
 ) -> None:

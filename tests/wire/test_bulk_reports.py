@@ -11,6 +11,7 @@ import httpx
 import pytest
 from conftest import Connect
 from fakes import Wire, page
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import BulkError, BulkProgress, DLQClient, StartedRun, bulk_progress
 
 MANY = ["delete_many", "resume_many", "restart_many"]
@@ -37,8 +38,13 @@ def test_each_batch_is_handed_out_before_the_next_is_sent(connect: Connect, oper
     assert result == done(operation, 1, 2, 3)
 
 
-@pytest.mark.parametrize("operation", MANY)
-@pytest.mark.parametrize("target", [{"dlq_ids": ["1", "2"]}, {"label": "a"}, {"response_status": 500}], ids=str)
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        "operation": list(MANY),
+        "target": [{"dlq_ids": ["1", "2"]}, {"label": "a"}, {"response_status": 500}],
+    }
+)
 def test_batches_are_handed_out_whatever_selects_them(connect: Connect, operation: str, target: dict[str, Any]) -> None:
     read = [page("1", "2", responseStatus=500)] if "response_status" in target else []
     seen: list[Any] = []
@@ -77,8 +83,7 @@ def test_the_batch_with_a_cursor_that_comes_back_is_handed_out(connect: Connect,
     assert caught.value.done == done(operation, 1, 2)
 
 
-@pytest.mark.parametrize("operation", MANY)
-@pytest.mark.parametrize("callback", ["on_batch", "on_progress"])
+@in_pairs({"connect": CLIENTS, "operation": list(MANY), "callback": ["on_batch", "on_progress"]})
 def test_a_callback_that_raises_stops_with_everything(connect: Connect, operation: str, callback: str) -> None:
     def fail(argument: object) -> None:
         raise LookupError("no such file")

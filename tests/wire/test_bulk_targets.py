@@ -9,6 +9,7 @@ import pytest
 from blocking import AnyClient
 from conftest import Connect
 from fakes import Wire, page
+from pairs import CLIENTS, in_pairs
 
 
 def listed(client: AnyClient, **arguments: Any) -> Any:
@@ -35,8 +36,9 @@ NARROWED: dict[str, Callable[[AnyClient], Any]] = {
 }
 
 
-@pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
-@pytest.mark.parametrize("target", WHOLE_QUEUE)
+@in_pairs(
+    {"connect": CLIENTS, "operation": ["delete_many", "resume_many", "restart_many"], "target": list(WHOLE_QUEUE)}
+)
 def test_a_list_of_the_whole_queue_is_refused_before_anything_is_sent(
     connect: Connect, operation: str, target: str
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from blocking import AnyClient
 from conftest import Connect
 from fakes import Wire, page
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import BulkError, InvalidResponseError, PaginationError
 from upstash_workflow_dlq._core.bulk import MAX_IDS_LENGTH
 from upstash_workflow_dlq._core.checks import MAX_CURSOR_LENGTH
@@ -40,8 +41,7 @@ READS: dict[str, Callable[[AnyClient], object]] = {
 }
 
 
-@pytest.mark.parametrize("read", READS)
-@pytest.mark.parametrize("kind", BAD)
+@in_pairs({"connect": CLIENTS, "read": list(READS), "kind": list(BAD)})
 def test_a_cursor_of_the_service_that_cannot_be_sent_is_an_invalid_response(
     connect: Connect, read: str, kind: str
 ) -> None:
@@ -55,8 +55,7 @@ def test_a_cursor_of_the_service_that_cannot_be_sent_is_an_invalid_response(
         assert len(wire.sent) == 1
 
 
-@pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
-@pytest.mark.parametrize("kind", BAD)
+@in_pairs({"connect": CLIENTS, "operation": ["delete_many", "resume_many", "restart_many"], "kind": list(BAD)})
 def test_a_bulk_call_with_such_a_cursor_keeps_what_was_done(connect: Connect, operation: str, kind: str) -> None:
     cursor, complaint = BAD[kind]
     wire = Wire({"deleted": 1, "workflowRuns": [{"workflowRunId": "wfr_1"}], "cursor": cursor})

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 from conftest import Connect
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import InvalidResponseError
 
 SENT = 50
@@ -33,8 +34,7 @@ def numbers(runs: Any) -> list[int]:
     return [int(run.dlq_id.removesuffix("-0")) for run in runs]
 
 
-@pytest.mark.parametrize("prefetch", [False, True])
-@pytest.mark.parametrize("limit", [1, 10, 49])
+@in_pairs({"connect": CLIENTS, "prefetch": [False, True], "limit": [1, 10, 49]})
 def test_a_page_cut_by_its_limit_has_no_cursor_to_continue_from(connect: Connect, limit: int, prefetch: bool) -> None:
     pages = connect(transport=Generous()).list(limit=limit, prefetch=prefetch).pages()
     for _ in range(2):  # it does not become the end, either
@@ -59,8 +59,7 @@ def test_a_limit_at_the_end_of_a_page_cuts_nothing(connect: Connect) -> None:
     assert numbers(only.runs) + numbers(client.list(cursor=only.cursor)) == list(range(100))
 
 
-@pytest.mark.parametrize("limit", [0, 1, 10, 50, 60, 100, 200])
-@pytest.mark.parametrize("prefetch", [False, True])
+@in_pairs({"connect": CLIENTS, "limit": [0, 1, 10, 50, 60, 100, 200], "prefetch": [False, True]})
 def test_runs_without_cursors_are_cut_by_the_limit(connect: Connect, limit: int, prefetch: bool) -> None:
     runs = connect(transport=Generous()).list(limit=limit, prefetch=prefetch)
     assert numbers(runs) == list(range(min(limit, 100)))

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from conftest import Connect
 from fakes import Wire
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import BulkError, NotFoundError
 
 ABOUT_THE_RUN: list[Any] = [
@@ -48,8 +49,7 @@ MAYBE_DONE = [502, 503, 504, httpx.ReadTimeout("slow"), httpx.ReadError("reset")
 NOT_DONE = [429, httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), httpx.PoolTimeout("busy")]
 
 
-@pytest.mark.parametrize("body", [*ABOUT_THE_RUN, b""], ids=str)
-@pytest.mark.parametrize("failure", MAYBE_DONE, ids=str)
+@in_pairs({"connect": CLIENTS, "body": [*ABOUT_THE_RUN, b""], "failure": list(MAYBE_DONE)})
 def test_a_delete_that_may_have_been_done_and_then_finds_no_run_is_done(
     connect: Connect, waits: list[float], failure: Any, body: Any
 ) -> None:
@@ -58,8 +58,7 @@ def test_a_delete_that_may_have_been_done_and_then_finds_no_run_is_done(
     assert len(wire.sent) == 2
 
 
-@pytest.mark.parametrize("body", ABOUT_SOMETHING_ELSE, ids=str)
-@pytest.mark.parametrize("failure", MAYBE_DONE, ids=str)
+@in_pairs({"connect": CLIENTS, "body": list(ABOUT_SOMETHING_ELSE), "failure": list(MAYBE_DONE)})
 def test_a_delete_is_not_done_because_something_else_is_not_found(
     connect: Connect, waits: list[float], failure: Any, body: Any
 ) -> None:
@@ -93,16 +92,22 @@ def test_only_a_delete_is_done_when_it_finds_no_run(
         getattr(connect(transport=Wire(failure, not_found(ABOUT_THE_RUN[0]))), operation)("1-0")
 
 
-@pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
-@pytest.mark.parametrize("body", ABOUT_THE_RUN, ids=str)
+@in_pairs(
+    {"connect": CLIENTS, "operation": ["delete_many", "resume_many", "restart_many"], "body": list(ABOUT_THE_RUN)}
+)
 def test_a_dry_run_leaves_out_what_is_gone(connect: Connect, operation: str, body: Any) -> None:
     wire = Wire(not_found(body), {"dlqId": "2-0"})
     [run] = getattr(connect(transport=wire), operation)(dlq_ids=["1-0", "2-0"], dry_run=True)
     assert run.dlq_id == "2-0"
 
 
-@pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
-@pytest.mark.parametrize("body", [*ABOUT_SOMETHING_ELSE, b""], ids=str)
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        "operation": ["delete_many", "resume_many", "restart_many"],
+        "body": [*ABOUT_SOMETHING_ELSE, b""],
+    }
+)
 def test_a_dry_run_does_not_say_that_nothing_is_there(connect: Connect, operation: str, body: Any) -> None:
     wire = Wire(not_found(body))
     with pytest.raises(NotFoundError):

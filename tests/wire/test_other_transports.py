@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from conftest import Connect
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import BulkError, ConfigurationError, DLQClient, TransportError
 
 ACTIONS: list[tuple[str, dict[str, Any]]] = [
@@ -19,8 +20,13 @@ ACTIONS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("operation", "arguments"), ACTIONS)
-@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout])
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        ("operation", "arguments"): list(ACTIONS),
+        "error": [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout],
+    }
+)
 def test_what_a_transport_says_of_connections_proves_nothing(
     connect: Connect, waits: list[float], error: type[httpx.TransportError], operation: str, arguments: Any
 ) -> None:
@@ -59,8 +65,13 @@ def test_a_delete_after_such_an_error_may_have_been_done(
     assert transport.requests == 2
 
 
-@pytest.mark.parametrize(("operation", "arguments"), ACTIONS[:3])
-@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout])
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        ("operation", "arguments"): ACTIONS[:3],
+        "error": [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout],
+    }
+)
 def test_the_caller_can_say_that_nothing_was_sent(
     connect: Connect, waits: list[float], error: type[httpx.TransportError], operation: str, arguments: Any
 ) -> None:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from conftest import Connect
 from fakes import Wire, page
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import FlowControl, InvalidResponseError, RateLimitError, StartedRun
 
 # In an answer: what no datetime holds, and what is no time.
@@ -62,20 +63,21 @@ def test_a_time_that_cannot_be_read_spoils_only_itself(connect: Connect, created
             getattr(run, field)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "9999-12-31T24:00:00Z",
-        "2026-13-01T00:00:00Z",
-        "2026-11-22T03:00:00+99:99",
-        "\x00",
-        "\ud800",
-        "\u0662026-11-22T03:00:00Z",
-        "9" * 5000,
-    ],
-    ids=lambda text: ascii(text[:30]),
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        "text": [
+            "9999-12-31T24:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-11-22T03:00:00+99:99",
+            "\x00",
+            "\ud800",
+            "\u0662026-11-22T03:00:00Z",
+            "9" * 5000,
+        ],
+        "name": ["from_date", "to_date", "workflow_created_at"],
+    }
 )
-@pytest.mark.parametrize("name", ["from_date", "to_date", "workflow_created_at"])
 def test_a_filter_that_is_no_time_is_a_value_error(connect: Connect, name: str, text: str) -> None:
     wire = Wire()
     with pytest.raises(ValueError, match=f"{name} .* is not an ISO 8601 time"):
@@ -115,9 +117,9 @@ BEYOND_THE_CALENDAR = [
 ]
 
 
-@pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize("when", BEYOND_THE_CALENDAR)
-@pytest.mark.parametrize("name", ["Retry-After", "Date"])
+@in_pairs(
+    {"connect": CLIENTS, "status": [429, 503], "when": list(BEYOND_THE_CALENDAR), "name": ["Retry-After", "Date"]}
+)
 def test_headers_beyond_the_calendar_are_not_followed(
     connect: Connect, waits: list[float], status: int, when: str, name: str
 ) -> None:
@@ -128,8 +130,7 @@ def test_headers_beyond_the_calendar_are_not_followed(
     assert waits[0] <= 0.5
 
 
-@pytest.mark.parametrize("offset", [-600, -1, 0, 1, 600, 10**9])
-@pytest.mark.parametrize("status", [429, 503])
+@in_pairs({"connect": CLIENTS, "offset": [-600, -1, 0, 1, 600, 10**9], "status": [429, 503]})
 def test_a_date_to_come_back_at_is_a_moment_on_the_clock_of_the_server(
     connect: Connect, waits: list[float], status: int, offset: int
 ) -> None:

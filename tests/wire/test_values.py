@@ -11,6 +11,7 @@ import pytest
 from blocking import AnyClient
 from conftest import Connect
 from fakes import Wire, page
+from pairs import CLIENTS, in_pairs
 from upstash_workflow_dlq import ConfigurationError
 
 SECONDS = 1_790_000_000
@@ -118,8 +119,13 @@ def test_invisible_characters_inside_a_name_belong_to_it(connect: Connect, label
     assert wire.requests[0].url.params["label"] == label
 
 
-@pytest.mark.parametrize("cursor", ["\x00", "a\x00", "a\r\nb", "\u200b", "\x7f"])
-@pytest.mark.parametrize("call", ["list", "delete_many", "resume_many", "restart_many"])
+@in_pairs(
+    {
+        "connect": CLIENTS,
+        "cursor": ["\x00", "a\x00", "a\r\nb", "\u200b", "\x7f"],
+        "call": ["list", "delete_many", "resume_many", "restart_many"],
+    }
+)
 def test_control_characters_in_a_cursor_are_refused(connect: Connect, call: str, cursor: str) -> None:
     wire = Wire()
     with pytest.raises(ValueError, match=r"^cursor "):
@@ -190,8 +196,9 @@ def test_an_id_is_checked_as_it_will_be_sent(connect: Connect, value: str) -> No
     assert wire.sent == []
 
 
-@pytest.mark.parametrize("value", ["", "a\r\nX: y", "ü"])
-@pytest.mark.parametrize("name", ["delay", "retry_delay", "label", "failure_callback"])
+@in_pairs(
+    {"connect": CLIENTS, "value": ["", "a\r\nX: y", "ü"], "name": ["delay", "retry_delay", "label", "failure_callback"]}
+)
 def test_an_override_is_checked_as_it_will_be_sent(connect: Connect, name: str, value: str) -> None:
     wire = Wire()
     overrides: dict[str, Any] = {name: Lying(value)}
