@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Iterator
 from itertools import chain, repeat
 from typing import Any
 
 import httpx
 from upstash_workflow_dlq._net.clock import SystemClock
-
-# For clients that use plain HTTP only. To load the CA certificates takes 50 ms for each client, longer than its test.
-NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 Answer = httpx.Response | Exception | dict[str, Any] | int
 

@@ -12,7 +12,6 @@ from typing import Any
 import httpx
 import pytest
 from conformance import validate
-from fakes import NO_CERTIFICATES
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -58,8 +57,7 @@ class Walk(RuleBasedStateMachine):
         self.moment = 0
         self.emulator = Emulator().start()
         headers = {"Authorization": f"Bearer {self.emulator.token}"}
-        base_url = self.emulator.url + "/v2/workflows"
-        self.http = httpx.Client(base_url=base_url, headers=headers, trust_env=False, verify=NO_CERTIFICATES)
+        self.http = httpx.Client(base_url=self.emulator.url + "/v2/workflows", headers=headers, trust_env=False)
 
     def teardown(self) -> None:
         self.http.close()

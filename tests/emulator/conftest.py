@@ -2,7 +2,6 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from fakes import NO_CERTIFICATES
 from upstash_workflow_dlq.emulator import Emulator
 
 # An installed distribution provides it by entry point; imported here so that the tests also run from the sources.
@@ -12,6 +11,5 @@ from upstash_workflow_dlq.emulator.pytest_plugin import dlq_emulator as dlq_emul
 @pytest.fixture
 def http(dlq_emulator: Emulator) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {dlq_emulator.token}"}
-    base_url = dlq_emulator.url + "/v2/workflows"
-    with httpx.Client(base_url=base_url, headers=headers, trust_env=False, verify=NO_CERTIFICATES) as client:
+    with httpx.Client(base_url=dlq_emulator.url + "/v2/workflows", headers=headers, trust_env=False) as client:
         yield client

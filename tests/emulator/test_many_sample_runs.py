@@ -120,6 +120,7 @@ def test_runs_of_every_round_are_valid_by_the_spec(runs: list[dict[str, Any]]) -
         validate("getFailedRun", answer("getFailedRun", run))
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("newest", [None, LATER, 1_752_829_999_999, 1_752_830_000_000])
 def test_the_newest_run_can_be_of_any_time(newest: int | None) -> None:
     with Emulator(1_200, newest=newest) as dlq, client(dlq) as http:
@@ -172,6 +173,7 @@ def test_filters_select_the_same_runs(runs: list[dict[str, Any]], pair: tuple[ht
     assert sum(bool(made) for made, _ in found) > 10
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("field", ["createdAt", "workflowCreatedAt"])
 def test_dates_that_filter_another_time_select_the_same_runs(runs: list[dict[str, Any]], field: Any) -> None:
     settings = Settings(date_field=field)

@@ -94,6 +94,7 @@ def test_a_program_ends_although_a_limit_is_waited_for() -> None:
         assert (done.stdout, done.stderr) == ("1\n", "")
 
 
+@pytest.mark.untraced
 @READ_AHEAD
 def test_the_garbage_collector_may_find_an_iterator_anywhere(way: str) -> None:
     """The iterators sit in cycles, so that a finaliser runs in whichever thread allocates next, and holds a lock."""

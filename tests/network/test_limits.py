@@ -15,6 +15,7 @@ from conftest import Connect
 from fakes import FakeClock, page
 from raw import RawServer, response
 from upstash_workflow_dlq import (
+    BulkError,
     ConfigurationError,
     DLQClient,
     InvalidResponseError,
@@ -159,6 +160,15 @@ def test_empty_pages_without_end_are_an_error(connect: Connect) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json=page(cursor=str(next(numbers)))))
     with pytest.raises(PaginationError, match=r"1,001 empty pages in a row"):
         connect(transport=transport).count()
+
+
+@pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
+def test_empty_batches_without_end_are_an_error(connect: Connect, operation: str) -> None:
+    numbers = count()
+    nothing = {"deleted": 0, "workflowRuns": []}
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, json={**nothing, "cursor": str(next(numbers))}))
+    with pytest.raises(BulkError, match=r"did nothing in 1,001 batches in a row"):
+        getattr(connect(transport=transport), operation)(label="a")
 
 
 @pytest.mark.parametrize("bad", [{"deadline": 0}, {"deadline": True}, {"deadline": "9"}, {"max_response_size": 0.5}])

@@ -32,7 +32,7 @@ def test_a_token_that_could_not_travel_is_refused_without_being_shown(connect: C
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        ({"region": "mars-1"}, 'region must be "us-east-1" or "eu-central-1"'),
+        ({"region": "mars-1"}, 'region must be "us-east-1" or "eu-central-1", not \'mars-1\''),
         ({"region": 5}, 'region must be "us-east-1" or "eu-central-1"'),
         ({"auth": "cookie"}, 'auth must be "header" or "query"'),
         ({"token": 5}, "token must be a string, not int"),

@@ -27,7 +27,7 @@ from .answers import ONCE, SUCCESSES, Call, Flow, Payload, raise_unless_success,
 from .filters import Filters, RunFilters
 from .overrides import FlowControl, Overrides, header_arguments
 from .progress import BulkProgress, Callbacks, attach_progress
-from .reading import Listing, PageWalk, get_run
+from .reading import MAX_EMPTY_PAGES, Listing, PageWalk, get_run
 from .run import FailedRun, StartedRun, id_of
 
 __all__ = ["BulkOptions", "StartOptions"]
@@ -209,6 +209,7 @@ class Batches(Generic[T]):
         self._skip_missing = skip_missing
         self._cursor = cursor
         self._cursors_seen = {cursor}
+        self._empty_batches = 0
         self._ended = ids == []
         self._has_begun = False
         # Whether a request was sent that may have done what `_done` does not say.
@@ -283,6 +284,11 @@ class Batches(Generic[T]):
         elif self._cursor in self._cursors_seen:
             raise PaginationError(f"the service sent the cursor {clipped(repr(self._cursor), 200)} twice")
         self._cursors_seen.add(self._cursor)
+        self._empty_batches = 0 if count or self._cursor is None else self._empty_batches + 1
+        if self._empty_batches > MAX_EMPTY_PAGES:
+            raise PaginationError(
+                f"the service did nothing in {self._empty_batches:,} batches in a row, with new cursors"
+            )
         if ids and done_of_ids > len(ids):
             raise InvalidResponseError(f"{payload.where} brings it to {done_of_ids} runs, but {len(ids)} were named")
 

@@ -7,6 +7,7 @@ the region, if both are set, or else the default ones. A token of one region is 
 from __future__ import annotations
 
 import os
+import re
 from typing import Literal, NamedTuple
 
 import httpx
@@ -108,9 +109,11 @@ def _key(region: object, source: str) -> str:
     key = str.__str__(region).strip().upper().replace("-", "_") if isinstance(region, str) else ""
     if key in REGIONAL_BASE_URLS:
         return key
+    # What looks like a region is quoted. Anything else may be a token that was mistaken for one.
+    given = f", not {_shown(key)!r}" if re.fullmatch(r"[A-Z0-9_ ]{1,20}", key) else ""
     del region, key  # not to be seen in the traceback
     known = " or ".join(f'"{_shown(name)}"' for name in REGIONAL_BASE_URLS)
-    raise ConfigurationError(f"{source} must be {known}")
+    raise ConfigurationError(f"{source} must be {known}{given}")
 
 
 def _shown(region: str) -> str:
