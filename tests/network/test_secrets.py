@@ -11,6 +11,7 @@ import json
 import logging
 import pickle
 import socket
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -251,6 +252,24 @@ def test_the_lines_of_a_failed_call_stay_in_its_traceback(server: Server) -> Non
     shown = "".join(traceback.format_exception(caught.value))
     assert "httpcore.RemoteProtocolError: Server disconnected" in shown
     assert "    resp = self._pool.handle_request(req)\n" in shown, "the source, too"
+
+
+def test_a_traceback_looks_as_it_would_without_us(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        first, second = str(request.url), dict(request.headers)
+        return httpx.Response(200, content=first + second["authorization"] + f"{1 / 0}")
+
+    transport = httpx.MockTransport(fail)
+    with pytest.raises(ZeroDivisionError) as plain:
+        transport.handle_request(httpx.Request("GET", "https://a", headers={"Authorization": "x"}))
+    with DLQClient(TOKEN, transport=transport) as client, pytest.raises(ZeroDivisionError) as ours:
+        client.get("1")
+    expected = traceback.format_exception(plain.value)[2:]
+    assert "1 / 0" in expected[-2]
+    assert traceback.format_exception(ours.value)[-len(expected) :] == expected
+    # The interpreter itself does it in another way than the module traceback.
+    sys.__excepthook__(type(ours.value), ours.value, ours.value.__traceback__)
+    assert "".join(expected) in capsys.readouterr().err
 
 
 def test_the_variables_of_callers_are_left_alone(server: Server) -> None:

@@ -6,12 +6,16 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from opcode import opmap
 from types import FrameType, FunctionType, TracebackType
 from typing import Any
 
 import httpx
 
 from .._redaction import redacted, redacted_bytes
+
+# An instruction that does nothing.
+NOP = bytes([opmap["NOP"], 0])
 
 
 class NoTokenInErrors:
@@ -76,15 +80,20 @@ def _without_variables(traceback: TracebackType | None, package: str = "") -> Tr
         traceback = traceback.tb_next
     for entry in reversed(entries):
         if entry.tb_frame.f_globals.get("__name__", "").startswith(package):
-            traceback = TracebackType(traceback, _empty_frame(entry.tb_frame), -1, entry.tb_lineno)
+            frame = _empty_frame(entry.tb_frame)
         else:
-            traceback = TracebackType(traceback, entry.tb_frame, entry.tb_lasti, entry.tb_lineno)
+            frame = entry.tb_frame
+        traceback = TracebackType(traceback, frame, entry.tb_lasti, entry.tb_lineno)
     return traceback
 
 
 def _empty_frame(frame: FrameType) -> FrameType:
-    like = frame.f_code
-    code = _this_frame.__code__.replace(
+    """One that a traceback shows as it shows this one: by names, and by the table from instructions to columns."""
+    like, code = frame.f_code, _this_frame.__code__
+    padding = (len(like.co_code) - len(code.co_code)) // len(NOP)
+    code = code.replace(
+        co_code=code.co_code + NOP * padding,
+        co_linetable=like.co_linetable,
         co_filename=like.co_filename,
         co_name=like.co_name,
         co_qualname=like.co_qualname,
