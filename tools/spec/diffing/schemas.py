@@ -191,7 +191,7 @@ class SchemaDiff:
                 self.compare(ours[name], theirs[name], here)
             else:
                 self._new_property(old.get("additionalProperties", True), theirs[name], name in after, here)
-        for name in sorted((before ^ after) - set(ours) - set(theirs)):  # of which nothing else is known
+        for name in sorted((before ^ after) - set(ours) - set(theirs)):  # nothing else is known about them
             found = Relation.NARROWER if name in after else Relation.WIDER
             verb = "is required now" if name in after else "is not required any more"
             self.constrained(found, verb, place.below(name))

@@ -37,7 +37,7 @@ def compare_clients(old: Document, new: Document, configs: tuple[Document, Docum
 
 
 def _ours(document: Document) -> Document:
-    """Without the other operations of a full document, of which the generator may make nothing."""
+    """Without the other operations of a full document: the generator may fail on them."""
     paths = {path: item for path, item in mapping(document.get("paths")).items() if is_ours(path)}
     if not paths:
         return document

@@ -22,7 +22,7 @@ class Relation(StrEnum):
 
 SIZES = ("maxLength", "maxItems", "maxProperties", "minLength", "minItems", "minProperties")
 RANGES = (("maximum", "exclusiveMaximum", 1), ("minimum", "exclusiveMinimum", -1))
-# Pairs of formats of which the second has all values of the first.
+# Pairs of formats: every value of the first is one of the second.
 _WIDER_FORMATS = {("int32", "int64"), ("float", "double"), ("int32", "double")}
 
 Finding = tuple[Relation, str]

@@ -86,8 +86,8 @@ class Stopped(Exception):
 class Plan(Generic[P]):
     """What to begin, and what to deliver. At most `ahead` pages are read, or being read, before they are asked for.
 
-    Whoever reads pages calls `begin`, `done` and `failed`, one at a time. The caller's side only looks at what is
-    ready, and may be interrupted at any instruction.
+    The threads or tasks that read pages call `begin`, `done` and `failed`, one at a time. The caller's side only looks
+    at what is ready, and may be interrupted at any instruction.
     """
 
     def __init__(self, source: Source[P], ahead: int) -> None:
