@@ -51,6 +51,8 @@ class RawServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # which ends the thread that accepts
         self._listener.close()
         for connection in self._open:
             with suppress(OSError):

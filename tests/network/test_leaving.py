@@ -17,7 +17,7 @@ import pytest
 from conftest import TOKEN, Connect
 from fakes import FakeClock, Wire, page
 from raw import RawServer, response
-from upstash_workflow_dlq import DLQClient
+from upstash_workflow_dlq import ClientClosedError, DLQClient, TransportError
 from upstash_workflow_dlq.emulator import Emulator, failed_runs
 
 READ_AHEAD = pytest.mark.parametrize("way", ["prefetch", "scan"])
@@ -62,6 +62,18 @@ def test_leaving_does_not_wait_for_a_server_that_says_nothing(mute: RawServer, w
     del runs
     assert ended()
     client.close()
+
+
+@READ_AHEAD
+def test_a_client_closed_by_another_thread_ends_the_wait_of_the_reader(mute: RawServer, way: str) -> None:
+    for _ in range(5):
+        client = DLQClient(TOKEN, base_url=mute.url, timeout=60)
+        if not mute.heads:
+            client.list().first()  # the one answer
+        runs = iter(runs_of(client, way))
+        threading.Timer(0.05, client.close).start()
+        with pytest.raises((ClientClosedError, TransportError)):
+            list(runs)
 
 
 HELD_AT_EXIT = """

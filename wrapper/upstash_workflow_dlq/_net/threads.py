@@ -102,11 +102,11 @@ class ReaderThreads(Generic[P]):
 
     def _wait_for_page(self, number: int) -> tuple[int, Page | None]:
         plan = self._plan
-        if self._crew.stop.is_set:
-            self._crew = _Crew()
         plan.is_waited_for = True
         try:
             while not self._is_closed:
+                if self._crew.stop.is_set:  # an interrupt of before; or the client is being closed, by another thread
+                    self._crew = _Crew()
                 is_settled = plan.is_settled  # looked at first: if it is, all pages are ready by now
                 page = plan.page_after(number)
                 if page is not None:
