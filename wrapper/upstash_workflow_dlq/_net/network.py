@@ -28,6 +28,7 @@ class NetworkTransport(httpx.BaseTransport):
         self._make = make
         self._inner, self._backend = self._made()
         self._process = os.getpid()
+        self._is_closed = False
 
     def _made(self) -> tuple[httpx.HTTPTransport, Backend]:
         from .sockets import Backend
@@ -50,11 +51,18 @@ class NetworkTransport(httpx.BaseTransport):
         except BaseException:
             for connection in _taken_out(self._inner._pool):
                 connection.close()
+            self._close_late()
             raise
-        response.stream = _Stream(cast(httpx.SyncByteStream, response.stream), self._inner._pool)
+        response.stream = _Stream(cast(httpx.SyncByteStream, response.stream), self._inner._pool, self._close_late)
         return response
 
+    def _close_late(self) -> None:
+        """A thread may have made a connection while another one closed the client."""
+        if self._is_closed:
+            self._inner.close()
+
     def close(self) -> None:
+        self._is_closed = True
         # Shut down first: a thread that waits for a socket is not woken by its close.
         if os.getpid() == self._process:
             for stream in list(self._backend.streams):
@@ -63,9 +71,10 @@ class NetworkTransport(httpx.BaseTransport):
 
 
 class _Stream(httpx.SyncByteStream):
-    def __init__(self, inner: httpx.SyncByteStream, pool: Any) -> None:
+    def __init__(self, inner: httpx.SyncByteStream, pool: Any, closed: Callable[[], None]) -> None:
         self._inner = inner
         self._pool = pool
+        self._closed = closed
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._inner)
@@ -74,6 +83,7 @@ class _Stream(httpx.SyncByteStream):
         self._inner.close()
         for connection in _with_surplus_bytes(self._pool):
             connection.close()
+        self._closed()
 
 
 class AsyncNetworkTransport(httpx.AsyncBaseTransport):
