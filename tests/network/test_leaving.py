@@ -64,7 +64,7 @@ def test_leaving_does_not_wait_for_a_server_that_says_nothing(mute: RawServer, w
     client.close()
 
 
-# A socket that one thread opens while another closes the client may be left to the garbage collector, and Python says so.
+# A socket opened by one thread while another closes the client may be left to the garbage collector: Python says so.
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 @READ_AHEAD
 def test_a_client_closed_by_another_thread_ends_the_wait_of_the_reader(mute: RawServer, way: str) -> None:
