@@ -6,17 +6,21 @@ import asyncio
 import gc
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
 import anyio
+import httpcore
 import httpx
 import pytest
+import trustme
 from conftest import TOKEN, Connect
 from raw import RawServer, id_in, response
 from upstash_workflow_dlq import AsyncDLQClient, ClientClosedError, DLQClient, TransportError
@@ -235,3 +239,73 @@ def test_a_client_closed_meanwhile_ends_the_call_of_another_thread() -> None:
         threading.Timer(0.2, client.close).start()
         with pytest.raises(TransportError):
             client.get("1")
+
+
+def test_a_connection_made_while_the_client_is_closed_carries_nothing(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_made, is_closed = threading.Event(), threading.Event()
+    sync, anyio_, trio_ = (
+        backend.connect_tcp for backend in (httpcore.SyncBackend, httpcore.AnyIOBackend, httpcore.TrioBackend)
+    )
+
+    def slowly(*args: Any, **kwargs: Any) -> Any:
+        made = sync(*args, **kwargs)
+        is_made.set()
+        is_closed.wait(10)
+        return made
+
+    def slowly_by(connect_tcp: Any) -> Any:
+        async def slowly(*args: Any, **kwargs: Any) -> Any:
+            made = await connect_tcp(*args, **kwargs)
+            is_made.set()
+            await anyio.to_thread.run_sync(is_closed.wait, 10)
+            return made
+
+        return slowly
+
+    monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", slowly)
+    monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", slowly_by(anyio_))
+    monkeypatch.setattr(httpcore.TrioBackend, "connect_tcp", slowly_by(trio_))
+    with RawServer(lambda connection, number, head: None) as server, ThreadPoolExecutor() as pool:
+        client = connect(base_url=server.url, timeout=60)
+        call = pool.submit(client.get, "1")
+        is_made.wait(10)
+        client.close()
+        is_closed.set()
+        assert isinstance(call.exception(timeout=10), ClientClosedError)
+        del client, call
+        gc.collect()  # would warn about a socket that was left open
+        assert not server.heads
+
+
+def test_so_does_one_that_shakes_hands_meanwhile(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    is_made, is_closed = threading.Event(), threading.Event()
+
+    def received() -> bytes:
+        connection, _ = listener.accept()
+        connection.settimeout(10)
+        is_made.set()
+        is_closed.wait(10)
+        with connection, suppress(OSError), context.wrap_socket(connection, server_side=True) as encrypted:
+            return encrypted.recv(1000)
+        return b""
+
+    with (
+        authority.cert_pem.tempfile() as trusted,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        ThreadPoolExecutor() as pool,
+    ):
+        monkeypatch.setenv("SSL_CERT_FILE", trusted)
+        client = connect(base_url=f"https://127.0.0.1:{listener.getsockname()[1]}", timeout=60)
+        serving = pool.submit(received)
+        call = pool.submit(client.get, "1")
+        is_made.wait(10)
+        client.close()
+        is_closed.set()
+        assert isinstance(call.exception(timeout=10), ClientClosedError)
+        del client, call
+        gc.collect()
+        assert serving.result(timeout=10) == b""

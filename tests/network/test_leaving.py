@@ -64,8 +64,6 @@ def test_leaving_does_not_wait_for_a_server_that_says_nothing(mute: RawServer, w
     client.close()
 
 
-# A socket opened by one thread while another closes the client may be left to the garbage collector: Python says so.
-@pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 @READ_AHEAD
 def test_a_client_closed_by_another_thread_ends_the_wait_of_the_reader(mute: RawServer, way: str) -> None:
     for _ in range(5):
@@ -183,11 +181,12 @@ dlq = DLQClient("t0ken", base_url=url)
 listed = {"list": lambda: dlq.list(), "prefetch": lambda: dlq.list(prefetch=True), "scan": lambda: dlq.scan(workers=4)}
 runs = iter(listed[way]())
 seen = []
+import httpx_retries  # by now: Python cannot import a package again (asyncio) whose first import was interrupted
 signal.signal(signal.SIGALRM, signal.default_int_handler)
 interrupts = 0
 while True:
     try:
-        signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.0005, 0.02))
+        signal.setitimer(signal.ITIMER_REAL, rng.uniform(0.0005, 0.01))
         for run in runs:
             seen.append(run)  # in one step: an interrupt before that would be this loop's loss
         signal.setitimer(signal.ITIMER_REAL, 0)

@@ -390,8 +390,6 @@ def test_a_client_that_is_closed_stops_its_scans(emulator: Emulator, connect: Co
         list(runs)
 
 
-# A socket opened by one thread while another closes the client may be left to the garbage collector: Python says so.
-@pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.untraced
 @pytest.mark.parametrize("arguments", [{"prefetch": True}, {}], ids=["list", "scan"])
 def test_a_client_closed_meanwhile_does_not_look_like_the_end(

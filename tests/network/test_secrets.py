@@ -254,6 +254,20 @@ def test_the_lines_of_a_failed_call_stay_in_its_traceback(server: Server) -> Non
     assert "    resp = self._pool.handle_request(req)\n" in shown, "the source, too"
 
 
+def test_an_interrupt_between_two_lines_stays_an_interrupt() -> None:
+    def interrupted(request: httpx.Request) -> httpx.Response:
+        frame = sys._getframe()
+        try:
+            nowhere = next(start for start, _, line in frame.f_code.co_lines() if line is None)
+            assert TracebackType(None, frame, nowhere, -1).tb_lineno is None
+        except StopIteration as error:  # its clean-up belongs to no line
+            raise AssertionError from error
+        raise KeyboardInterrupt().with_traceback(TracebackType(None, frame, nowhere, -1))
+
+    with DLQClient(TOKEN, transport=httpx.MockTransport(interrupted)) as client, pytest.raises(KeyboardInterrupt):
+        client.get("1")
+
+
 def test_a_traceback_looks_as_it_would_without_us(capsys: pytest.CaptureFixture[str]) -> None:
     def fail(request: httpx.Request) -> httpx.Response:
         first, second = str(request.url), dict(request.headers)

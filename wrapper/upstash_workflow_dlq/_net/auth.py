@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from typing import cast
+from typing import Generic, TypeVar, cast
 
 import httpx
 
@@ -16,24 +16,34 @@ from .config import Config
 from .redacting import NoTokenInErrors
 from .stopping import Stop, exchange_of_this_thread
 
+InnerT = TypeVar("InnerT", httpx.BaseTransport, httpx.AsyncBaseTransport)
 
-class _TokenTransport:
+
+class _TokenTransport(Generic[InnerT]):
     """Adds the token, and returns responses only when they are complete.
 
     The token is added here and nowhere above: httpx logs the URL of every request it is given, and shows requests in
     exceptions. Bodies are read here: if one is cut short, the request can still be repeated.
     """
 
-    def __init__(self, config: Config, max_response_size: int | None, never_sent: tuple[type[Exception], ...]) -> None:
+    def __init__(
+        self, config: Config, inner: InnerT, max_response_size: int | None, never_sent: tuple[type[Exception], ...]
+    ) -> None:
         """`never_sent`: errors of the inner transport that prove that a request was not sent."""
         self.never_sent = never_sent
+        self._inner: InnerT = inner
         self._max_response_size = max_response_size
         self._credentials = config.credentials
         self._origin = _origin(httpx.URL(config.base_url))
-        self._closed = False
+        self._is_closing = False
+        self._is_closed = False
+
+    def refuse(self) -> None:
+        """Let no further request begin."""
+        self._is_closing = True
 
     def _outgoing(self, request: httpx.Request) -> httpx.Request:
-        if self._closed:
+        if self._is_closing:
             raise ClientClosedError("this client is closed: make a new one")
         url = request.url
         headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"authorization"]
@@ -53,17 +63,7 @@ class _TokenTransport:
         return outgoing
 
 
-class TokenTransport(_TokenTransport):
-    def __init__(
-        self,
-        config: Config,
-        inner: httpx.BaseTransport,
-        max_response_size: int | None,
-        never_sent: tuple[type[Exception], ...],
-    ) -> None:
-        super().__init__(config, max_response_size, never_sent)
-        self._inner = inner
-
+class TokenTransport(_TokenTransport[httpx.BaseTransport]):
     def exchange(self, request: httpx.Request, seconds: float | None, stop: Stop | None) -> httpx.Response:
         """The whole response, within so many seconds, unless `stop` is set."""
         with NoTokenInErrors(request), exchange_of_this_thread(seconds, stop) as exchange:
@@ -81,22 +81,13 @@ class TokenTransport(_TokenTransport):
             return body.complete()
 
     def close(self) -> None:
-        if not self._closed:
-            self._closed = True
+        self.refuse()
+        if not self._is_closed:
+            self._is_closed = True
             self._inner.close()
 
 
-class AsyncTokenTransport(_TokenTransport):
-    def __init__(
-        self,
-        config: Config,
-        inner: httpx.AsyncBaseTransport,
-        max_response_size: int | None,
-        never_sent: tuple[type[Exception], ...],
-    ) -> None:
-        super().__init__(config, max_response_size, never_sent)
-        self._inner = inner
-
+class AsyncTokenTransport(_TokenTransport[httpx.AsyncBaseTransport]):
     async def exchange(self, request: httpx.Request, seconds: float | None) -> httpx.Response:
         """The whole response, within so many seconds."""
         with NoTokenInErrors(request):
@@ -124,8 +115,9 @@ class AsyncTokenTransport(_TokenTransport):
         return body.complete()
 
     async def aclose(self) -> None:
-        if not self._closed:
-            self._closed = True
+        self.refuse()
+        if not self._is_closed:
+            self._is_closed = True
             await self._inner.aclose()
 
 

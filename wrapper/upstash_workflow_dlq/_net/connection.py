@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import EllipsisType
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from urllib.parse import urlencode
-from weakref import WeakSet
 
 import httpx
 
@@ -27,7 +26,7 @@ from .network import AsyncNetworkTransport, NetworkTransport
 from .proxies import environment_proxy
 from .redacting import forget_our_variables, redact_logs
 from .sending import AsyncSender, Sender
-from .stopping import Stop
+from .stopping import Living, Stop
 from .tls import tls_context
 
 if TYPE_CHECKING:
@@ -46,7 +45,8 @@ redact_logs()
 
 T = TypeVar("T")
 SenderT = TypeVar("SenderT", Sender, AsyncSender)
-TransportT = TypeVar("TransportT", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
+TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
+HTTPXTransportT = TypeVar("HTTPXTransportT", httpx.HTTPTransport, httpx.AsyncHTTPTransport)
 
 
 class Reader(Protocol):
@@ -61,16 +61,44 @@ class AsyncReader(Protocol):
     async def halt(self) -> None: ...
 
 
-class _Connection(Generic[SenderT]):
-    """What both kinds share."""
+ReaderT = TypeVar("ReaderT", Reader, AsyncReader)
+
+
+class _Connection(Generic[SenderT, TransportT, ReaderT]):
+    """What both kinds share. `readers` are stopped when it closes."""
+
+    _transport_kind: type[TransportT]
+    _token_transport_kind: Callable[..., Any]
+    _sender_kind: Callable[..., SenderT]
 
     # The proxy that the environment names, if it is used. A transport of the caller's decides by itself.
     _proxy: httpx.URL | None = None
 
-    def __init__(self, config: Config, timeout: httpx.Timeout, sender: SenderT) -> None:
-        self.sender: SenderT = sender
+    def __init__(
+        self,
+        config: Config,
+        limits: Limits,
+        retry: Retry | EllipsisType | None,
+        transport: TransportT | None,
+        trust_connect_errors: bool,
+        clock: SystemClock,
+    ) -> None:
+        if transport is None:
+            proxy = environment_proxy(config.base_url)
+            self._proxy = None if proxy is None else proxy.url
+            transport = self._network_transport(config)
+        elif not isinstance(transport, self._transport_kind):
+            kind = self._transport_kind.__name__
+            raise ConfigurationError(f"transport must be an httpx.{kind}, not {type(transport).__name__}")
+        never_sent = _never_sent(transport, trust_connect_errors)
         self._base_url = httpx.URL(config.base_url)
-        self._timeout = timeout
+        self._timeout = limits.timeout
+        inner = self._token_transport_kind(config, transport, limits.max_response_size, never_sent)
+        self.sender: SenderT = self._sender_kind(inner, retry, limits.deadline, clock)
+        self.readers: Living[ReaderT] = Living()
+
+    def _network_transport(self, config: Config) -> TransportT:
+        raise NotImplementedError
 
     @property
     def clock(self) -> SystemClock:
@@ -127,26 +155,13 @@ class _Connection(Generic[SenderT]):
         return f" through {proxy}"
 
 
-class Connection(_Connection[Sender]):
-    """The sync kind. `readers` are stopped when it closes."""
+class Connection(_Connection[Sender, httpx.BaseTransport, Reader]):
+    _transport_kind = httpx.BaseTransport
+    _token_transport_kind = TokenTransport
+    _sender_kind = Sender
 
-    def __init__(
-        self,
-        config: Config,
-        limits: Limits,
-        retry: Retry | EllipsisType | None,
-        transport: httpx.BaseTransport | None,
-        trust_connect_errors: bool,
-        clock: SystemClock,
-    ) -> None:
-        if transport is None:
-            self._proxy = _proxy(config)
-            transport = NetworkTransport(partial(_httpx_transport, httpx.HTTPTransport, config))
-        _check_transport(transport, httpx.BaseTransport)
-        never_sent = _never_sent(transport, trust_connect_errors)
-        inner = TokenTransport(config, transport, limits.max_response_size, never_sent)
-        super().__init__(config, limits.timeout, Sender(inner, retry, limits.deadline, clock))
-        self.readers: WeakSet[Reader] = WeakSet()
+    def _network_transport(self, config: Config) -> NetworkTransport:
+        return NetworkTransport(partial(_httpx_transport, httpx.HTTPTransport, config))
 
     def run(self, flow: Flow[T], stop: Stop | None = None) -> T:
         """Raises Stopped as soon as `stop` is set."""
@@ -178,31 +193,19 @@ class Connection(_Connection[Sender]):
             return self._answer(request, self.sender.send(request, call.policy, stop))
 
     def close(self) -> None:
-        for reader in list(self.readers):
+        self.sender.refuse()  # first, or what waits for a reader would start another
+        for reader in self.readers:
             reader.halt()
         self.sender.close()
 
 
-class AsyncConnection(_Connection[AsyncSender]):
-    """The kind for asyncio and trio. `readers` are stopped when it closes."""
+class AsyncConnection(_Connection[AsyncSender, httpx.AsyncBaseTransport, AsyncReader]):
+    _transport_kind = httpx.AsyncBaseTransport
+    _token_transport_kind = AsyncTokenTransport
+    _sender_kind = AsyncSender
 
-    def __init__(
-        self,
-        config: Config,
-        limits: Limits,
-        retry: Retry | EllipsisType | None,
-        transport: httpx.AsyncBaseTransport | None,
-        trust_connect_errors: bool,
-        clock: SystemClock,
-    ) -> None:
-        if transport is None:
-            self._proxy = _proxy(config)
-            transport = AsyncNetworkTransport(partial(_httpx_transport, httpx.AsyncHTTPTransport, config))
-        _check_transport(transport, httpx.AsyncBaseTransport)
-        never_sent = _never_sent(transport, trust_connect_errors)
-        inner = AsyncTokenTransport(config, transport, limits.max_response_size, never_sent)
-        super().__init__(config, limits.timeout, AsyncSender(inner, retry, limits.deadline, clock))
-        self.readers: WeakSet[AsyncReader] = WeakSet()
+    def _network_transport(self, config: Config) -> AsyncNetworkTransport:
+        return AsyncNetworkTransport(partial(_httpx_transport, httpx.AsyncHTTPTransport, config))
 
     async def run(self, flow: Flow[T]) -> T:
         try:
@@ -233,17 +236,13 @@ class AsyncConnection(_Connection[AsyncSender]):
             return self._answer(request, await self.sender.send(request, call.policy))
 
     async def aclose(self) -> None:
-        for reader in list(self.readers):
+        self.sender.refuse()
+        for reader in self.readers:
             await reader.halt()
         await self.sender.aclose()
 
 
-def _proxy(config: Config) -> httpx.URL | None:
-    proxy = environment_proxy(config.base_url)
-    return None if proxy is None else proxy.url
-
-
-def _httpx_transport(kind: Callable[..., TransportT], config: Config) -> TransportT:
+def _httpx_transport(kind: Callable[..., HTTPXTransportT], config: Config) -> HTTPXTransportT:
     url = config.base_url
     return kind(verify=tls_context(url), proxy=environment_proxy(url), limits=POOL_LIMITS)
 
@@ -267,8 +266,3 @@ def _reason(error: Exception) -> str:
     """Some errors say nothing themselves, such as those of a handshake on trio."""
     text = next((text for cause in causes(error) if (text := str(cause))), "")
     return f"{type(error).__name__}: {text}".removesuffix(": ")
-
-
-def _check_transport(transport: object, kind: type[httpx.BaseTransport] | type[httpx.AsyncBaseTransport]) -> None:
-    if not isinstance(transport, kind):
-        raise ConfigurationError(f"transport must be an httpx.{kind.__name__}, not {type(transport).__name__}")

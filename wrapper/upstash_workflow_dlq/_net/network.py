@@ -16,10 +16,8 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 import sniffio
 
-from .stopping import shut_down
-
 if TYPE_CHECKING:
-    from .sockets import Backend
+    from .sockets import AsyncBackend, Backend
 
 
 class NetworkTransport(httpx.BaseTransport):
@@ -28,7 +26,6 @@ class NetworkTransport(httpx.BaseTransport):
         self._make = make
         self._inner, self._backend = self._made()
         self._process = os.getpid()
-        self._is_closed = False
 
     def _made(self) -> tuple[httpx.HTTPTransport, Backend]:
         from .sockets import Backend
@@ -42,8 +39,7 @@ class NetworkTransport(httpx.BaseTransport):
         if os.getpid() != self._process:
             # Not the pool's own close: another thread of the parent may have held its lock. Closing a socket here
             # does not end the connection of the parent.
-            for stream in list(self._backend.streams):
-                stream.close()
+            self._backend.close_streams()
             self._inner, self._backend = self._made()
             self._process = os.getpid()
         try:
@@ -51,30 +47,20 @@ class NetworkTransport(httpx.BaseTransport):
         except BaseException:
             for connection in _taken_out(self._inner._pool):
                 connection.close()
-            self._close_late()
             raise
-        response.stream = _Stream(cast(httpx.SyncByteStream, response.stream), self._inner._pool, self._close_late)
+        response.stream = _Stream(cast(httpx.SyncByteStream, response.stream), self._inner._pool)
         return response
 
-    def _close_late(self) -> None:
-        """A thread may have made a connection while another one closed the client."""
-        if self._is_closed:
-            self._inner.close()
-
     def close(self) -> None:
-        self._is_closed = True
-        # Shut down first: a thread that waits for a socket is not woken by its close.
         if os.getpid() == self._process:
-            for stream in list(self._backend.streams):
-                shut_down(stream.socket)
+            self._backend.shut_down()
             self._inner.close()
 
 
 class _Stream(httpx.SyncByteStream):
-    def __init__(self, inner: httpx.SyncByteStream, pool: Any, closed: Callable[[], None]) -> None:
+    def __init__(self, inner: httpx.SyncByteStream, pool: Any) -> None:
         self._inner = inner
         self._pool = pool
-        self._closed = closed
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._inner)
@@ -83,16 +69,23 @@ class _Stream(httpx.SyncByteStream):
         self._inner.close()
         for connection in _with_surplus_bytes(self._pool):
             connection.close()
-        self._closed()
 
 
 class AsyncNetworkTransport(httpx.AsyncBaseTransport):
     def __init__(self, make: Callable[[], httpx.AsyncHTTPTransport]) -> None:
         """`make` is called at once, and again after a fork and in another event loop."""
         self._make = make
-        self._inner = make()
+        self._inner, self._backend = self._made()
         self._process = os.getpid()
         self._loop: Callable[[], object] | None = None
+
+    def _made(self) -> tuple[httpx.AsyncHTTPTransport, AsyncBackend]:
+        from .sockets import AsyncBackend
+
+        made = self._make()
+        pool: Any = made._pool
+        pool._network_backend = backend = AsyncBackend(pool._network_backend)
+        return made, backend
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         loop = _event_loop()
@@ -100,7 +93,7 @@ class AsyncNetworkTransport(httpx.AsyncBaseTransport):
             self._loop = weakref.ref(loop)
         elif os.getpid() != self._process or self._loop() is not loop:
             # The old connections belong to a loop that is gone, or to the parent: nothing here can close them.
-            self._inner = self._make()
+            self._inner, self._backend = self._made()
             self._process, self._loop = os.getpid(), weakref.ref(loop)
         try:
             response = await self._inner.handle_async_request(request)
@@ -116,6 +109,7 @@ class AsyncNetworkTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         if os.getpid() == self._process and (self._loop is None or self._loop() is _event_loop()):
+            self._backend.is_closed = True
             await self._inner.aclose()
 
 

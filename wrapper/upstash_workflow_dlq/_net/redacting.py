@@ -83,7 +83,9 @@ def _without_variables(traceback: TracebackType | None, package: str = "") -> Tr
             frame = _empty_frame(entry.tb_frame)
         else:
             frame = entry.tb_frame
-        traceback = TracebackType(traceback, frame, entry.tb_lasti, entry.tb_lineno)
+        # An interrupt may come at an instruction of no line, which is None there and -1 here.
+        line = -1 if entry.tb_lineno is None else entry.tb_lineno
+        traceback = TracebackType(traceback, frame, entry.tb_lasti, line)
     return traceback
 
 

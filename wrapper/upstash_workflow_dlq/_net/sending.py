@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from types import EllipsisType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import httpx
 
@@ -18,17 +18,33 @@ from .stopping import Stop
 if TYPE_CHECKING:
     from httpx_retries import Retry
 
+InnerT = TypeVar("InnerT", TokenTransport, AsyncTokenTransport)
+
 # Called with each final response. Its body has been read, and its `request` is set.
 ResponseHook = Callable[[httpx.Response], object]
 
 
-class _Sender:
-    def __init__(self, rules: Retry | EllipsisType | None, deadline: float | None, clock: SystemClock) -> None:
+class _Sender(Generic[InnerT]):
+    """`rules`, `deadline`: see `tries`."""
+
+    def __init__(
+        self, inner: InnerT, rules: Retry | EllipsisType | None, deadline: float | None, clock: SystemClock
+    ) -> None:
         check_rules(rules)
+        self._inner: InnerT = inner
         self.rules = rules
         self.clock = clock
         self._deadline = deadline
         self.hooks: list[ResponseHook] = []
+
+    def refuse(self) -> None:
+        """Let no further request begin."""
+        self._inner.refuse()
+
+    def _tries(self, request: httpx.Request, policy: RetryPolicy) -> Generator[float, httpx.Response, Sent]:
+        trying = tries(policy, self.rules, request.method, self.clock, self._inner.never_sent, self._deadline)
+        next(trying)
+        return trying
 
     def _time_left(self) -> Callable[[], float | None]:
         """Counts down the seconds for one request and all of its tries."""
@@ -46,20 +62,13 @@ class _Sender:
         return sent if response is sent.response else sent._replace(response=response)
 
 
-class Sender(_Sender, httpx.BaseTransport):
+class Sender(_Sender[TokenTransport], httpx.BaseTransport):
     """Also the transport of the low-level client, whose requests may be repeated if they only read."""
-
-    def __init__(
-        self, inner: TokenTransport, rules: Retry | EllipsisType | None, deadline: float | None, clock: SystemClock
-    ) -> None:
-        super().__init__(rules, deadline, clock)
-        self._inner = inner
 
     def send(self, request: httpx.Request, policy: RetryPolicy, stop: Stop | None = None) -> Sent:
         """Raises what the last try raised, or Stopped as soon as `stop` is set."""
         left = self._time_left()
-        trying = tries(policy, self.rules, request.method, self.clock, self._inner.never_sent, self._deadline)
-        next(trying)
+        trying = self._tries(request, policy)
         try:
             while True:
                 try:
@@ -82,19 +91,12 @@ class Sender(_Sender, httpx.BaseTransport):
         self._inner.close()
 
 
-class AsyncSender(_Sender, httpx.AsyncBaseTransport):
+class AsyncSender(_Sender[AsyncTokenTransport], httpx.AsyncBaseTransport):
     """`Sender` for asyncio and trio."""
-
-    def __init__(
-        self, inner: AsyncTokenTransport, rules: Retry | EllipsisType | None, deadline: float | None, clock: SystemClock
-    ) -> None:
-        super().__init__(rules, deadline, clock)
-        self._inner = inner
 
     async def send(self, request: httpx.Request, policy: RetryPolicy) -> Sent:
         left = self._time_left()
-        trying = tries(policy, self.rules, request.method, self.clock, self._inner.never_sent, self._deadline)
-        next(trying)
+        trying = self._tries(request, policy)
         try:
             while True:
                 try:

@@ -12,12 +12,29 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Generic, TypeVar
+from weakref import ref
 
 import httpx
 
 from .._core.ahead import Stopped
 
+T = TypeVar("T")
+
 _current = threading.local()
+
+
+class Living(Generic[T]):
+    """Objects that this does not keep alive. Other threads may add some meanwhile; a WeakSet may raise then."""
+
+    def __init__(self) -> None:
+        self._refs: set[ref[T]] = set()
+
+    def add(self, item: T) -> None:
+        self._refs.add(ref(item, self._refs.discard))
+
+    def __iter__(self) -> Iterator[T]:
+        return iter([item for reference in list(self._refs) if (item := reference()) is not None])
 
 
 class Signal:
