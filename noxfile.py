@@ -12,12 +12,13 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 # Without `contract`: `tests` runs its tests too.
-nox.options.sessions = ["lint", "typing", "drift", "package", "demo", "rehearse", "tests"]
+nox.options.sessions = ["lint", "typing", "drift", "package", "demo", "rehearse", "tests_of_tools", "tests"]
 nox.options.error_on_missing_interpreters = False
 # uv makes an environment in seconds, pip in up to a minute. nox takes it from `nox[uv]` or from the PATH.
 nox.options.default_venv_backend = "uv|virtualenv"
-# As pip does. Otherwise each process of a session compiles what it imports.
+# As pip does. Otherwise each process of a session compiles what it imports; tests start many.
 os.environ.setdefault("UV_COMPILE_BYTECODE", "1")
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # Versions of the vendor's SDK, each with a version of the package that does its HTTP: the first and the last that
 # `interop` knows, and those between them where either of the two changed. Pinned: `interop` asserts what they send.
@@ -103,7 +104,7 @@ def rehearse(session: nox.Session) -> None:
                 session.run("python", "-m", "tools.spec.update", *sources, success_codes=[1])
             session.run("python", "-m", "tools.spec.regenerate")
             session.install("-e", ".[emulator,contract]", silent=True)
-            session.run("pytest", "tests/unit", "tests/wire", *session.posargs)
+            session.run("pytest", "tests/unit", "tests/wire", "--numprocesses=2", *session.posargs)
 
 
 @nox.session
@@ -153,7 +154,7 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def tests_of_wheel(session: nox.Session) -> None:
-    """All tests, against the wheel `-- FILE` instead of the checkout: what is about to be published."""
+    """All tests of the client, against the wheel `-- FILE` instead of the checkout: what is about to be published."""
     if len(session.posargs) != 1:
         session.error("pass the wheel: nox -s tests_of_wheel -- dist/NAME.whl")
     wheel = Path(session.posargs[0]).resolve()
@@ -161,7 +162,7 @@ def tests_of_wheel(session: nox.Session) -> None:
     session.run("python", "-c", "import upstash_workflow_dlq as it; assert 'site-packages' in it.__file__, it.__file__")
     # The one test that is about the checkout.
     of_checkout = "tests/contract/test_checks.py::test_a_checkout_has_the_spec_in_its_root_only"
-    session.run("pytest", "--deselect", of_checkout)
+    session.run("pytest", "--ignore=tests/tools", "--deselect", of_checkout)
 
 
 @nox.session
@@ -227,8 +228,15 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def tests_of_tools(session: nox.Session) -> None:
+    """All tests of tools/, which run on one Python and are not shipped. `-- ARGS` passes ARGS to pytest instead."""
+    session.install("-e", ".[emulator,contract]", *tools("tests"))
+    session.run("pytest", *(session.posargs or ["tests/tools", "--numprocesses=2"]))
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
-    """All tests in two processes, with coverage of the wrapper.
+    """All tests of the client in two processes, with its coverage.
 
     `nox -s tests -- ARGS` passes ARGS to pytest, in one process and without coverage.
     """
@@ -237,6 +245,6 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "--numprocesses=2")
+    session.run("coverage", "run", "-m", "pytest", "--numprocesses=2", "--ignore=tests/tools")
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")

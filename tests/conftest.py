@@ -5,6 +5,8 @@ import json
 import os
 import pkgutil
 import ssl
+import sys
+import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -18,7 +20,7 @@ import upstash_workflow_dlq
 from blocking import AnyClient, BlockingClient
 from fakes import FakeClock
 from pairs import CLIENTS
-from tracing import untraced, untraced_threads
+from tracing import traced_by, untraced, untraced_threads
 from upstash_workflow_dlq import AsyncDLQClient, DLQClient
 from upstash_workflow_dlq._base_client import BaseClient
 from upstash_workflow_dlq.emulator import Emulator
@@ -43,16 +45,30 @@ def pytest_collection() -> Generator[None, Any, Any]:
         return (yield)
 
 
+TRACE = pytest.StashKey[Any]()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
-    # Coverage does not report on tools/. And on trio the lines are those of asyncio; the few that are not are run by
-    # tests that take an event loop, and not the fixture `connect`.
+    # Of pytest's own work, nothing is traced but the threads of fixtures.
+    item.stash[TRACE] = sys.gettrace() if _is_worth_tracing(item) else None
+    with traced_by(None, item.stash[TRACE] and threading.gettrace()):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
+    with traced_by(pyfuncitem.stash[TRACE], threading.gettrace()):
+        return (yield)
+
+
+def _is_worth_tracing(item: pytest.Item) -> bool:
+    if item.get_closest_marker("untraced") or item.path.is_relative_to(ROOT / "tests" / "tools"):
+        return False  # coverage does not report on tools/
+    # On trio the lines are those of asyncio. The few that are not are run by tests that take an event loop, and not the
+    # fixture `connect`.
     callspec = getattr(item, "callspec", None)
-    is_on_trio = callspec is not None and callspec.params.get("connect") == "trio"
-    if is_on_trio or item.get_closest_marker("untraced") or item.path.is_relative_to(ROOT / "tests" / "tools"):
-        with untraced():
-            return (yield)
-    return (yield)
+    return callspec is None or callspec.params.get("connect") != "trio"
 
 
 @pytest.fixture(autouse=True)

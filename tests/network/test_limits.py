@@ -162,6 +162,7 @@ def test_empty_pages_without_end_are_an_error(connect: Connect) -> None:
         connect(transport=transport).count()
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("operation", ["delete_many", "resume_many", "restart_many"])
 def test_empty_batches_without_end_are_an_error(connect: Connect, operation: str) -> None:
     numbers = count()

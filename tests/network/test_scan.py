@@ -169,15 +169,15 @@ def test_it_survives_resets_limits_and_truncated_bodies(emulator: Emulator, conn
 def test_a_rate_limit_slows_all_workers_down_together(emulator: Emulator, connect: Connect) -> None:
     emulator.add(*runs_at(uniform(1000)))
     emulator.settings.latency = 0.02
-    emulator.fail(faults.too_many_requests(retry_after=2), after=12)
+    emulator.fail(faults.too_many_requests(retry_after=1), after=12)
     client = connect(base_url=emulator.url)
     with ThreadPoolExecutor() as pool:
         scanned = pool.submit(lambda: ids(client.scan(START, END, workers=8)))
         while len(emulator.requests) < 13:
             time.sleep(0.01)
-        time.sleep(0.5)
+        time.sleep(0.3)
         sent = len(emulator.requests)
-        time.sleep(0.5)
+        time.sleep(0.3)
         assert len(emulator.requests) == sent, "nobody sends anything while the limit holds"
         assert sorted(scanned.result()) == expected(emulator)
 

@@ -171,6 +171,7 @@ def answers(echo: bytes) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.untraced
 @in_pairs({"connect": CLIENTS, "auth": ["header", "query"], "kind": list(answers(b""))})
 def test_whatever_a_server_answers_the_token_does_not_show(
     connect: Connect, server: Server, caplog: pytest.LogCaptureFixture, kind: str, auth: str

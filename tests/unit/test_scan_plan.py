@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
+import pytest
 from pairs import in_pairs
 from upstash_workflow_dlq import RunFilters
 from upstash_workflow_dlq._core.answers import Answer
@@ -91,6 +92,7 @@ SHOWN = ["the moment", "another", "nothing", "nonsense"]
 WORKERS = [1, 2, 8, 64]
 
 
+@pytest.mark.untraced
 # Where a window is split depends on three of these at once.
 @in_pairs({("shape", "shown"): list(product(SHAPES, SHOWN)), "order": ORDERS, "workers": WORKERS})
 def test_each_run_comes_exactly_once(shape: str, shown: str, order: str, workers: int) -> None:

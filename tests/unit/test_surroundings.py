@@ -69,6 +69,7 @@ def used_by_us(url: str) -> str | None:
     return None if proxy is None else f"{proxy.url.raw_host.decode()}:{proxy.url.port}"
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("environ", PROXIES, ids=lambda environ: "+".join(environ))
 def test_the_proxy_is_the_one_that_httpx_would_use(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> None:
     # Its own clients load certificates each time, which takes long and does not matter here.

@@ -45,13 +45,19 @@ class Run:
 class AddedRun(Run):
     """A failed run that was given as a payload, which may have any id."""
 
-    __slots__ = ("_id", "facts")
+    __slots__ = ("_facts", "_id")
 
     def __init__(self, position: Position, payload: Payload) -> None:
         self.moment, self.number = position
         self.parts = [encode(payload) + b","]
-        self.facts = facts_of(payload)
+        self._facts: dict[str, Values] | None = None
         self._id: str = payload["dlqId"]
+
+    @property
+    def facts(self) -> dict[str, Values]:
+        if self._facts is None:  # until it is filtered: that takes longer than all else that adding takes
+            self._facts = facts_of(self.payload())
+        return self._facts
 
     @property
     def dlq_id(self) -> str:
