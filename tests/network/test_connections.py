@@ -17,6 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 import anyio
+import h11
 import httpcore
 import httpx
 import pytest
@@ -239,6 +240,25 @@ def test_a_client_closed_meanwhile_ends_the_call_of_another_thread() -> None:
         threading.Timer(0.2, client.close).start()
         with pytest.raises(TransportError):
             client.get("1")
+
+
+def test_a_connection_that_was_interrupted_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    start_next_cycle = h11.Connection.start_next_cycle
+    interrupts = [KeyboardInterrupt()]
+
+    def interrupted(state: h11.Connection) -> None:
+        if interrupts:
+            raise interrupts.pop()
+        start_next_cycle(state)
+
+    monkeypatch.setattr(h11.Connection, "start_next_cycle", interrupted)
+    with RawServer(lambda connection, number, head: connection.sendall(response(run_of(head)))) as server:
+        client = DLQClient(TOKEN, base_url=server.url, retry=None)
+        with client:
+            with pytest.raises(KeyboardInterrupt):
+                client.get("1")
+            assert [client.get(dlq_id).dlq_id for dlq_id in "234"] == ["2", "3", "4"]
+        assert server.connections == 2
 
 
 def test_a_connection_made_while_the_client_is_closed_carries_nothing(

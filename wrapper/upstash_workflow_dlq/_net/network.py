@@ -9,8 +9,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx
@@ -33,6 +35,8 @@ class NetworkTransport(httpx.BaseTransport):
         made = self._make()
         pool: Any = made._pool
         pool._network_backend = backend = Backend(pool._network_backend)
+        # An interrupt within the methods of httpcore's own lock would leave it locked.
+        pool._optional_thread_lock = threading.Lock()
         return made, backend
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -42,13 +46,14 @@ class NetworkTransport(httpx.BaseTransport):
             self._backend.close_streams()
             self._inner, self._backend = self._made()
             self._process = os.getpid()
-        try:
-            response = self._inner.handle_request(request)
-        except BaseException:
-            for connection in _taken_out(self._inner._pool):
-                connection.close()
-            raise
-        response.stream = _Stream(cast(httpx.SyncByteStream, response.stream), self._inner._pool)
+        pool = self._inner._pool
+        with _interruptible(pool, request):
+            try:
+                response = self._inner.handle_request(request)
+            except BaseException:
+                _close(_taken_out(pool))
+                raise
+        response.stream = _Stream(cast(httpx.SyncByteStream, response.stream), pool, request)
         return response
 
     def close(self) -> None:
@@ -58,17 +63,44 @@ class NetworkTransport(httpx.BaseTransport):
 
 
 class _Stream(httpx.SyncByteStream):
-    def __init__(self, inner: httpx.SyncByteStream, pool: Any) -> None:
+    def __init__(self, inner: httpx.SyncByteStream, pool: Any, request: httpx.Request) -> None:
         self._inner = inner
         self._pool = pool
+        self._request = request
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._inner)
+        with _interruptible(self._pool, self._request):
+            yield from self._inner
 
     def close(self) -> None:
-        self._inner.close()
-        for connection in _with_surplus_bytes(self._pool):
-            connection.close()
+        with _interruptible(self._pool, self._request):
+            self._inner.close()
+            _close(_with_surplus_bytes(self._pool))
+
+
+@contextmanager
+def _interruptible(pool: Any, request: httpx.Request) -> Iterator[None]:
+    """After an interrupt (Ctrl-C), forget the request, which may still hold its connection, and all idle connections.
+
+    One of them may only look idle, while h11 is within the exchange.
+    """
+    try:
+        yield
+    except (Exception, GeneratorExit):
+        raise
+    except BaseException:
+        with pool._optional_thread_lock:
+            # httpcore's request has the extensions of ours.
+            ended = [held for held in pool._requests if held.request.extensions is request.extensions]
+            for held in ended:
+                pool._requests.remove(held)
+        _close(_taken_out(pool, idle=True))
+        raise
+
+
+def _close(connections: Iterable[Any]) -> None:
+    for connection in connections:
+        connection.close()
 
 
 class AsyncNetworkTransport(httpx.AsyncBaseTransport):
@@ -137,8 +169,8 @@ def _event_loop() -> object:
     return asyncio.get_running_loop()
 
 
-def _taken_out(pool: Any) -> list[Any]:
-    """Connections that are in use by no request, taken out of the pool.
+def _taken_out(pool: Any, *, idle: bool = False) -> list[Any]:
+    """Connections that are neither idle nor in use by a request, taken out of the pool; with `idle`, these too.
 
     httpcore makes a connection for a request before that waits for it. If it is cancelled (or interrupted) just then,
     the connection stays in the pool and counts as connecting for ever.
@@ -148,7 +180,7 @@ def _taken_out(pool: Any) -> list[Any]:
         lost = [
             connection
             for connection in pool.connections
-            if not (id(connection) in requested or connection.is_idle() or connection.is_closed())
+            if not (id(connection) in requested or connection.is_closed() or (connection.is_idle() and not idle))
         ]
         for connection in lost:
             pool._connections.remove(connection)
