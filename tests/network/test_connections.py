@@ -242,22 +242,28 @@ def test_a_client_closed_meanwhile_ends_the_call_of_another_thread() -> None:
             client.get("1")
 
 
-def test_a_connection_that_was_interrupted_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    start_next_cycle = h11.Connection.start_next_cycle
-    interrupts = [KeyboardInterrupt()]
+@pytest.mark.parametrize("step", ["send", "receive_data", "next_event", "start_next_cycle"])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_connection_that_was_interrupted_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch, step: str, number: int
+) -> None:
+    original = getattr(h11.Connection, step)
+    calls = []
 
-    def interrupted(state: h11.Connection) -> None:
-        if interrupts:
-            raise interrupts.pop()
-        start_next_cycle(state)
+    def interrupted(state: h11.Connection, *arguments: Any) -> Any:
+        calls.append(step)
+        if len(calls) == number:
+            raise KeyboardInterrupt
+        return original(state, *arguments)
 
-    monkeypatch.setattr(h11.Connection, "start_next_cycle", interrupted)
+    monkeypatch.setattr(h11.Connection, step, interrupted)
     with RawServer(lambda connection, number, head: connection.sendall(response(run_of(head)))) as server:
-        client = DLQClient(TOKEN, base_url=server.url, retry=None)
-        with client:
-            with pytest.raises(KeyboardInterrupt):
-                client.get("1")
-            assert [client.get(dlq_id).dlq_id for dlq_id in "234"] == ["2", "3", "4"]
+        with DLQClient(TOKEN, base_url=server.url, retry=None) as client:
+            for dlq_id in "1234":
+                try:
+                    assert client.get(dlq_id).dlq_id == dlq_id
+                except KeyboardInterrupt:
+                    assert client.get(dlq_id).dlq_id == dlq_id
         assert server.connections == 2
 
 

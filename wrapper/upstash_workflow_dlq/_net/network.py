@@ -74,7 +74,8 @@ class _Stream(httpx.SyncByteStream):
 
     def close(self) -> None:
         with _interruptible(self._pool, self._request):
-            self._inner.close()
+            if _requests_in(self._pool, self._request):  # or it was interrupted before
+                self._inner.close()
             _close(_with_surplus_bytes(self._pool))
 
 
@@ -90,12 +91,15 @@ def _interruptible(pool: Any, request: httpx.Request) -> Iterator[None]:
         raise
     except BaseException:
         with pool._optional_thread_lock:
-            # httpcore's request has the extensions of ours.
-            ended = [held for held in pool._requests if held.request.extensions is request.extensions]
-            for held in ended:
+            for held in _requests_in(pool, request):
                 pool._requests.remove(held)
         _close(_taken_out(pool, idle=True))
         raise
+
+
+def _requests_in(pool: Any, request: httpx.Request) -> list[Any]:
+    """What the pool holds for this request: httpcore's has the extensions of ours."""
+    return [held for held in list(pool._requests) if held.request.extensions is request.extensions]
 
 
 def _close(connections: Iterable[Any]) -> None:
