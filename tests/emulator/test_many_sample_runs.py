@@ -166,6 +166,7 @@ def queries(runs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield {"workflowRunId": run["workflowRunId"][:-1]}
 
 
+@pytest.mark.untraced
 def test_filters_select_the_same_runs(runs: list[dict[str, Any]], pair: tuple[httpx.Client, httpx.Client]) -> None:
     found = [[list_all(http, **query) for http in pair] for query in queries(runs)]
     assert all(made == added for made, added in found)

@@ -133,6 +133,7 @@ def test_the_garbage_collector_may_find_an_iterator_anywhere(way: str) -> None:
 
 @READ_AHEAD
 @pytest.mark.parametrize("failures", [1, 2, 1000])
+@pytest.mark.untraced
 def test_where_no_thread_can_be_had_the_caller_reads(monkeypatch: pytest.MonkeyPatch, way: str, failures: int) -> None:
     start = threading.Thread.start
     left = [failures]

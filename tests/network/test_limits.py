@@ -155,6 +155,7 @@ def test_a_compressed_answer_cut_short_is_asked_for_again(connect: Connect, wait
     assert len(waits) == 1
 
 
+@pytest.mark.untraced
 def test_empty_pages_without_end_are_an_error(connect: Connect) -> None:
     numbers = count()
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json=page(cursor=str(next(numbers)))))

@@ -109,6 +109,7 @@ def test_any_number_of_workers_reads_the_same(emulator: Emulator, connect: Conne
 
 
 @pytest.mark.parametrize("date_field", ["dlqId", "createdAt", "workflowCreatedAt"])
+@pytest.mark.untraced
 def test_dates_and_filters_select_as_in_a_list(emulator: Emulator, connect: Connect, date_field: DateField) -> None:
     emulator.settings.date_field = date_field
     for number, payload in enumerate(runs_at(uniform(900))):
@@ -154,6 +155,7 @@ def test_splitting_costs_a_bounded_number_of_requests(emulator: Emulator, connec
     assert len(emulator.requests) < pages * 1.25 + 60
 
 
+@pytest.mark.untraced
 def test_it_survives_resets_limits_and_truncated_bodies(emulator: Emulator, connect: Connect) -> None:
     emulator.add(*runs_at(bursty(2000)))
     client = connect(base_url=emulator.url, retry=Retry(total=8, backoff_factor=0.001, total_timeout=60))
@@ -183,6 +185,7 @@ def test_a_rate_limit_slows_all_workers_down_together(emulator: Emulator, connec
 
 
 @pytest.mark.parametrize("retry", [None, Retry(status_forcelist=[503])], ids=["off", "not for limits"])
+@pytest.mark.untraced
 def test_with_no_retries_a_rate_limit_is_raised(emulator: Emulator, connect: Connect, retry: Retry | None) -> None:
     emulator.add(*runs_at(uniform(1000)))
     emulator.fail(faults.too_many_requests(retry_after=1), after=3)
@@ -285,6 +288,7 @@ Loop = Callable[[Callable[[], Coroutine[Any, Any, Any]]], Any]
 
 
 @LOOPS
+@pytest.mark.untraced
 def test_tasks_read_on_a_bare_event_loop(emulator: Emulator, run_loop: Loop) -> None:
     emulator.add(*runs_at(bursty(2000)))
 
@@ -299,6 +303,7 @@ def test_tasks_read_on_a_bare_event_loop(emulator: Emulator, run_loop: Loop) -> 
 
 @LOOPS
 @pytest.mark.parametrize("arguments", [{"prefetch": True}, {}], ids=["list", "scan"])
+@pytest.mark.untraced
 def test_leaving_the_loop_stops_the_tasks(emulator: Emulator, run_loop: Loop, arguments: dict[str, Any]) -> None:
     emulator.add(*runs_at(uniform(2000)))
     emulator.settings.latency = 0.05

@@ -117,6 +117,7 @@ def test_the_tokens_of_all_clients_are_found_and_of_very_many_the_newest() -> No
     assert len(_redaction._known) == MAX_TOKENS
 
 
+@pytest.mark.untraced
 def test_a_hostile_text_takes_no_long_time() -> None:
     # By the number of steps, so by what it does at all: a quadratic search would not come back from these.
     for text in ("\\" * 10**6, "&" * 10**6, "&amp;" * 2 * 10**5, "%25" * 3 * 10**5, "&#x" + "0" * 10**6, "%4" * 10**5):

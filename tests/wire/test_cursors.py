@@ -85,6 +85,7 @@ def test_such_a_cursor_of_the_caller_is_a_value_error(connect: Connect, kind: st
     assert wire.sent == []
 
 
+@pytest.mark.untraced
 def test_the_longest_of_everything_fits_into_a_url(connect: Connect) -> None:
     longest: dict[str, Any] = {
         "label": ["\U0001f600" * 100] * ((MAX_QUERY_LENGTH - 20) // 1210),

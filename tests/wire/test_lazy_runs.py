@@ -42,6 +42,7 @@ def outcomes(run: FailedRun) -> dict[str, Any]:
 
 @pytest.mark.parametrize("key", [*HEAD, "body", "labels", "header", "maxRetries", "futureField"])
 @pytest.mark.parametrize("value", ODD, ids=repr)
+@pytest.mark.untraced
 def test_a_run_from_a_page_equals_one_made_from_its_payload(
     recorded_run: dict[str, Any], key: str, value: object
 ) -> None:
