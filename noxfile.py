@@ -33,6 +33,9 @@ JAVASCRIPT_SDKS = {
 }
 NEWEST_SDK = "1.3.3"
 
+# The second takes over half of what the first has left: tests of the network wait more than they compute.
+IN_TWO_PROCESSES = ("--numprocesses=2", "--dist=worksteal")
+
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
@@ -104,7 +107,7 @@ def rehearse(session: nox.Session) -> None:
                 session.run("python", "-m", "tools.spec.update", *sources, success_codes=[1])
             session.run("python", "-m", "tools.spec.regenerate")
             session.install("-e", ".[emulator,contract]", silent=True)
-            session.run("pytest", "tests/unit", "tests/wire", "--numprocesses=2", *session.posargs)
+            session.run("pytest", "tests/unit", "tests/wire", *IN_TWO_PROCESSES, *session.posargs)
 
 
 @nox.session
@@ -231,7 +234,7 @@ def bench(session: nox.Session) -> None:
 def tests_of_tools(session: nox.Session) -> None:
     """All tests of tools/, which run on one Python and are not shipped. `-- ARGS` passes ARGS to pytest instead."""
     session.install("-e", ".[emulator,contract]", *tools("tests"))
-    session.run("pytest", *(session.posargs or ["tests/tools", "--numprocesses=2"]))
+    session.run("pytest", *(session.posargs or ("tests/tools", *IN_TWO_PROCESSES)))
 
 
 @nox.session
@@ -245,6 +248,6 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "--numprocesses=2", "--ignore=tests/tools")
+    session.run("coverage", "run", "-m", "pytest", *IN_TWO_PROCESSES, "--ignore=tests/tools")
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
