@@ -41,7 +41,8 @@ def test_all_names_everything_public_and_nothing_else() -> None:
 READ_A_PAGE = """
 import sys
 import upstash_workflow_dlq
-assert "httpx" not in sys.modules, "naming an error takes no HTTP client"
+from upstash_workflow_dlq import AsyncDLQClient, DLQClient, FailedRun
+assert "httpx" not in sys.modules, "naming a class takes no HTTP client"
 import httpx
 wire = httpx.MockTransport(lambda request: httpx.Response(200, content=b'{"messages": [{"dlqId": "1"}]}'))
 with upstash_workflow_dlq.DLQClient("t0ken", transport=wire) as dlq:

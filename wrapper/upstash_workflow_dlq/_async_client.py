@@ -7,27 +7,26 @@ from collections.abc import AsyncIterable
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Literal, Self, TypeVar, Unpack, overload
 
-import httpx
-
 from ._base_client import BaseClient
 from ._core.filters import DateLike, RunFilters, ScanFilters
 from ._core.reading import MAX_PAGE_SIZE, Listing, count_runs, delete_run, get_run
 from ._core.run import FailedRun, StartedRun
-from ._net.connection import AsyncConnection
 from ._net.lists import AsyncFailedRuns, AsyncScannedRuns
 
 if TYPE_CHECKING:
+    import httpx
     from httpx_retries import Retry
 
     from ._core.bulk import BulkOptions, StartOptions
     from ._core.overrides import Overrides
+    from ._net.connection import AsyncConnection
 
 __all__ = ["AsyncDLQClient"]
 
 OptionsT = TypeVar("OptionsT", "BulkOptions", "StartOptions")
 
 
-class AsyncDLQClient(BaseClient[AsyncConnection, httpx.AsyncBaseTransport]):
+class AsyncDLQClient(BaseClient["AsyncConnection", "httpx.AsyncBaseTransport"]):
     """`DLQClient` for asyncio and trio. Tasks of one event loop may share a client. Close it, or use `async with`."""
 
     def _connect(
@@ -36,6 +35,8 @@ class AsyncDLQClient(BaseClient[AsyncConnection, httpx.AsyncBaseTransport]):
         transport: httpx.AsyncBaseTransport | None,
         trust_connect_errors: bool,
     ) -> AsyncConnection:
+        from ._net.connection import AsyncConnection
+
         return AsyncConnection(self._config, self._limits, retry, transport, trust_connect_errors, self._clock)
 
     async def __aenter__(self) -> Self:

@@ -6,22 +6,21 @@ from functools import cached_property
 from types import EllipsisType
 from typing import TYPE_CHECKING, Generic, Literal, NoReturn, TypeVar
 
-import httpx
-
 from ._net.clock import SystemClock
-from ._net.config import Config
-from ._net.connection import AsyncConnection, Connection
-from ._net.limits import Limits
-from ._net.regions import Place
-from ._net.sending import ResponseHook
 from ._redaction import redacted
 
 if TYPE_CHECKING:
+    import httpx
     from httpx_retries import Retry
     from upstash_workflow_rest import AuthenticatedClient
 
-ConnectionT = TypeVar("ConnectionT", Connection, AsyncConnection)
-TransportT = TypeVar("TransportT", httpx.BaseTransport, httpx.AsyncBaseTransport)
+    from ._net.config import Config
+    from ._net.connection import AsyncConnection, Connection
+    from ._net.sending import ResponseHook
+
+# httpx is loaded when the first client is made: whoever only names its class, or asks for help, does not wait for it.
+ConnectionT = TypeVar("ConnectionT", "Connection", "AsyncConnection")
+TransportT = TypeVar("TransportT", "httpx.BaseTransport", "httpx.AsyncBaseTransport")
 
 
 class BaseClient(Generic[ConnectionT, TransportT]):
@@ -67,6 +66,10 @@ class BaseClient(Generic[ConnectionT, TransportT]):
                 are different.
             allow_insecure: accept plain http to other machines, although it sends the token in clear.
         """
+        from ._net.config import Config
+        from ._net.limits import Limits
+        from ._net.regions import Place
+
         place = Place(token, base_url, region, auth)
         del token, base_url, region, auth  # tracebacks may show variables, and each of these may be the token
         self._config = Config.resolve(place, allow_insecure=allow_insecure)

@@ -6,25 +6,24 @@ import builtins
 from types import EllipsisType, TracebackType
 from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
-import httpx
-
 from ._base_client import BaseClient
 from ._core.filters import DateLike, RunFilters, ScanFilters
 from ._core.reading import MAX_PAGE_SIZE, Listing, count_runs, delete_run, get_run
 from ._core.run import FailedRun, StartedRun
-from ._net.connection import Connection
 from ._net.lists import FailedRuns, ScannedRuns
 
 if TYPE_CHECKING:
+    import httpx
     from httpx_retries import Retry
 
     from ._core.bulk import BulkOptions, StartOptions
     from ._core.overrides import Overrides
+    from ._net.connection import Connection
 
 __all__ = ["DLQClient"]
 
 
-class DLQClient(BaseClient[Connection, httpx.BaseTransport]):
+class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
     """The dead-letter queue of Upstash Workflow. Threads may share a client. Close it, or use it in a `with`.
 
     Methods raise the errors of `upstash_workflow_dlq.errors`. Bad arguments raise `ValueError` or `TypeError` before
@@ -37,6 +36,8 @@ class DLQClient(BaseClient[Connection, httpx.BaseTransport]):
         transport: httpx.BaseTransport | None,
         trust_connect_errors: bool,
     ) -> Connection:
+        from ._net.connection import Connection
+
         return Connection(self._config, self._limits, retry, transport, trust_connect_errors, self._clock)
 
     def __enter__(self) -> Self:

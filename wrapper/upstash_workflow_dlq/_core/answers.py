@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Generator, Mapping
+from http import HTTPStatus
 from typing import Any, NamedTuple, TypeVar
-
-import httpx
 
 from .. import errors
 from .._redaction import redacted, shows_token
@@ -98,8 +97,16 @@ def raise_unless_success(answer: Answer, *, also: Container[int] = ()) -> None:
     raise error
 
 
+def reason_phrase(status: int) -> str:
+    """What the standards call a status; empty for any other."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
 def unexpected_status(answer: Answer) -> str:
-    phrase = httpx.codes.get_reason_phrase(answer.status_code)
+    phrase = reason_phrase(answer.status_code)
     return f"{where(answer)} has the status {answer.status_code} {phrase}".rstrip() + ", but 200 was expected"
 
 
@@ -250,5 +257,5 @@ def _error_message(answer: Answer) -> str:
         from .json import decode_json
 
         text = str(decode_json(answer.content))
-    text = text or httpx.codes.get_reason_phrase(answer.status_code) or "no message"
+    text = text or reason_phrase(answer.status_code) or "no message"
     return errors.clipped(text, MAX_MESSAGE)

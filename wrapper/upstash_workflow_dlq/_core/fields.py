@@ -7,12 +7,13 @@ import copy
 from base64 import b64decode
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Generic, Never, NoReturn, Self, TypeVar, overload
-
-import httpx
+from typing import TYPE_CHECKING, Any, Generic, Never, NoReturn, Self, TypeVar, overload
 
 from ..errors import InvalidResponseError
 from .times import YEAR_2106, from_milliseconds, parse_iso
+
+if TYPE_CHECKING:
+    import httpx
 
 T = TypeVar("T")
 
@@ -68,6 +69,8 @@ def texts(value: Any) -> tuple[str, ...]:
 
 
 def headers(value: Any) -> httpx.Headers:
+    import httpx
+
     if value is None:
         return httpx.Headers()
     if not isinstance(value, dict):

@@ -6,17 +6,16 @@ from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
-
-import httpx
 
 from .._redaction import redacted
 from ..errors import InvalidResponseError
 from . import checks, fields
+from .answers import reason_phrase
 from .fields import Field, PayloadView, ResponseView
 
 if TYPE_CHECKING:
+    import httpx
     from upstash_workflow_rest.models import WorkflowDLQMessage
 
     from .json import Head
@@ -368,7 +367,4 @@ def has_status(run: FailedRun, statuses: frozenset[int]) -> bool:
 def _phrase(status: int) -> str:
     if status == 489:
         return "Non-Retryable Error"
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
+    return reason_phrase(status)

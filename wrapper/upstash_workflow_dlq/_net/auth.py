@@ -70,14 +70,16 @@ class TokenTransport(_TokenTransport[httpx.BaseTransport]):
             response = self._inner.handle_request(self._outgoing(request))
             if response.is_closed:  # read by an inner transport, such as a recorder
                 return response
+            # Not the response's own methods: one that is closed cannot be read, and the body is put into it.
+            stream = cast(httpx.SyncByteStream, response.stream)
             try:
                 body = Body(response, self._max_response_size)
-                for chunk in cast(httpx.SyncByteStream, response.stream):
+                for chunk in stream:
                     exchange.check()
                     if not body.add(chunk):
                         break
             finally:
-                response.close()
+                stream.close()
             return body.complete()
 
     def close(self) -> None:
@@ -97,9 +99,9 @@ class AsyncTokenTransport(_TokenTransport[httpx.AsyncBaseTransport]):
         response = await self._inner.handle_async_request(self._outgoing(request))
         if response.is_closed:
             return response
+        chunks = cast(httpx.AsyncByteStream, response.stream)
         try:
             body = Body(response, self._max_response_size)
-            chunks = cast(httpx.AsyncByteStream, response.stream)
             is_enough = False
             try:
                 async for chunk in chunks:
@@ -111,7 +113,7 @@ class AsyncTokenTransport(_TokenTransport[httpx.AsyncBaseTransport]):
                 if not is_enough:
                     raise
         finally:
-            await response.aclose()
+            await chunks.aclose()
         return body.complete()
 
     async def aclose(self) -> None:

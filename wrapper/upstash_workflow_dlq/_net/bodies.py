@@ -60,21 +60,18 @@ class Body:
         if self._failure is not None:
             raise self._failure
         content = b"".join(self._chunks)
-        headers = self._response.headers
-        if self._decompressor is not None:
+        body = httpx.ByteStream(content[: self._limit] if self._is_cut else content)
+        if self._decompressor is None:
+            whole = self._response
+            whole.stream = body
+        else:
             if content and not self._is_cut:
                 self._decompressor.check_end()
-            kept = [item for item in headers.raw if item[0].lower() not in _OF_THE_WIRE]
-            headers = httpx.Headers([*kept, (b"Content-Length", str(len(content)).encode())])
-        if self._is_cut:
-            content = content[: self._limit]
-        # Not `content=`, which would add a Content-Length to a body that had none.
-        whole = httpx.Response(
-            self._response.status_code,
-            headers=headers,
-            stream=httpx.ByteStream(content),
-            extensions=self._response.extensions,
-        )
+            kept = [item for item in self._response.headers.raw if item[0].lower() not in _OF_THE_WIRE]
+            headers = [*kept, (b"Content-Length", str(len(content)).encode())]
+            # Not `content=`, which would add a Content-Length to a body that had none.
+            status, extensions = self._response.status_code, self._response.extensions
+            whole = httpx.Response(status, headers=headers, stream=body, extensions=extensions)
         whole.read()
         return whole
 

@@ -12,7 +12,7 @@ import os
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx
@@ -46,14 +46,14 @@ class NetworkTransport(httpx.BaseTransport):
             self._backend.close_streams()
             self._inner, self._backend = self._made()
             self._process = os.getpid()
-        pool = self._inner._pool
-        with _interruptible(pool, request):
+        interruptible = _Interruptible(self._inner._pool, request)
+        with interruptible:
             try:
                 response = self._inner.handle_request(request)
             except BaseException:
-                _close(_taken_out(pool))
+                _close(_taken_out(self._inner._pool))
                 raise
-        response.stream = _Stream(cast(httpx.SyncByteStream, response.stream), pool, request)
+        response.stream = _Stream(cast(httpx.SyncByteStream, response.stream), interruptible)
         return response
 
     def close(self) -> None:
@@ -63,38 +63,44 @@ class NetworkTransport(httpx.BaseTransport):
 
 
 class _Stream(httpx.SyncByteStream):
-    def __init__(self, inner: httpx.SyncByteStream, pool: Any, request: httpx.Request) -> None:
+    def __init__(self, inner: httpx.SyncByteStream, interruptible: _Interruptible) -> None:
         self._inner = inner
-        self._pool = pool
-        self._request = request
+        self._interruptible = interruptible
 
     def __iter__(self) -> Iterator[bytes]:
-        with _interruptible(self._pool, self._request):
+        with self._interruptible:
             yield from self._inner
 
     def close(self) -> None:
-        with _interruptible(self._pool, self._request):
-            if _requests_in(self._pool, self._request):  # or it was interrupted before
+        pool, request = self._interruptible.pool, self._interruptible.request
+        with self._interruptible:
+            if _requests_in(pool, request):  # or it was interrupted before
                 self._inner.close()
-            _close(_with_surplus_bytes(self._pool))
+            _close(_with_surplus_bytes(pool))
 
 
-@contextmanager
-def _interruptible(pool: Any, request: httpx.Request) -> Iterator[None]:
-    """After an interrupt (Ctrl-C), forget the request, which may still hold its connection, and all idle connections.
+class _Interruptible:
+    """After an interrupt (Ctrl-C), forgets the request, which may still hold its connection, and all idle connections.
 
     One of them may only look idle, while h11 is within the exchange.
     """
-    try:
-        yield
-    except (Exception, GeneratorExit):
-        raise
-    except BaseException:
-        with pool._optional_thread_lock:
-            for held in _requests_in(pool, request):
-                pool._requests.remove(held)
-        _close(_taken_out(pool, idle=True))
-        raise
+
+    def __init__(self, pool: Any, request: httpx.Request) -> None:
+        self.pool = pool
+        self.request = request
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None or isinstance(error, Exception | GeneratorExit):
+            return
+        with self.pool._optional_thread_lock:
+            for held in _requests_in(self.pool, self.request):
+                self.pool._requests.remove(held)
+        _close(_taken_out(self.pool, idle=True))
 
 
 def _requests_in(pool: Any, request: httpx.Request) -> list[Any]:
