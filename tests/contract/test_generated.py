@@ -17,7 +17,7 @@ pytestmark = pytest.mark.untraced
 
 # The fixture makes clients and keeps nothing between examples.
 relaxed = settings(
-    suppress_health_check=list(HealthCheck), deadline=None, max_examples=40, derandomize=bool(os.environ.get("CI"))
+    suppress_health_check=list(HealthCheck), deadline=None, max_examples=25, derandomize=bool(os.environ.get("CI"))
 )
 
 # What the spec allows as a string or an integer, and no reader can make sense of.

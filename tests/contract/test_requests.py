@@ -24,7 +24,7 @@ def test_any_valid_request_gets_a_valid_answer(operation_id: str) -> None:
     statuses: set[int] = set()
 
     @settings(
-        max_examples=40,
+        max_examples=25,
         deadline=None,
         derandomize=bool(os.environ.get("CI")),
         suppress_health_check=list(HealthCheck),
