@@ -59,7 +59,7 @@ async def _timeout(emulator: Emulator, seen: list[StartedRun]) -> None:
 
 async def _wait_for(emulator: Emulator, seen: list[StartedRun]) -> None:
     # Long enough for a first batch on a busy machine.
-    await asyncio.wait_for(resume_all(emulator, seen), 2)
+    await asyncio.wait_for(resume_all(emulator, seen), 1)
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ def test_the_garbage_collector_may_find_an_iterator_anywhere(way: str) -> None:
     with Emulator(failed_runs(300)) as emulator, DLQClient(emulator.token, base_url=emulator.url) as client:
         kept = []
         before = gc.get_threshold()
+        gc.freeze()  # or each collection would go through all tests
         gc.set_threshold(50, 2, 2)
         try:
             for number in range(40):
@@ -126,6 +127,7 @@ def test_the_garbage_collector_may_find_an_iterator_anywhere(way: str) -> None:
                     threading.Thread(target=gc.collect).start()
         finally:
             gc.set_threshold(*before)
+            gc.unfreeze()
         assert len(kept) == 40
     gc.collect()
     assert ended()

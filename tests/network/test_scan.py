@@ -61,8 +61,8 @@ def bursty(count: int) -> list[int]:
 
 
 SHAPES = {
-    "uniform": uniform(1200),
-    "bursty": bursty(1500),
+    "uniform": uniform(900),
+    "bursty": bursty(1000),
     "a single millisecond": [START] * 700,
     "two milliseconds side by side": [START] * 350 + [START + 1] * 350,
     "few": uniform(7),
@@ -104,7 +104,7 @@ def test_each_run_comes_exactly_once_whichever_moment_the_dates_mean(
 @pytest.mark.untraced
 @pytest.mark.parametrize("workers", [1, 3, 64])
 def test_any_number_of_workers_reads_the_same(emulator: Emulator, connect: Connect, workers: int) -> None:
-    emulator.add(*runs_at(bursty(1500)))
+    emulator.add(*runs_at(bursty(1000)))
     assert sorted(ids(connect(base_url=emulator.url).scan(workers=workers))) == expected(emulator)
 
 
@@ -112,7 +112,7 @@ def test_any_number_of_workers_reads_the_same(emulator: Emulator, connect: Conne
 @pytest.mark.untraced
 def test_dates_and_filters_select_as_in_a_list(emulator: Emulator, connect: Connect, date_field: DateField) -> None:
     emulator.settings.date_field = date_field
-    for number, payload in enumerate(runs_at(uniform(900))):
+    for number, payload in enumerate(runs_at(uniform(600))):
         status = {"responseStatus": 500 + number % 3} if number % 5 else {"responseStatus": "broken"}
         emulator.add({**payload, "label": "odd" if number % 2 else "even", **status})
     client = connect(base_url=emulator.url)
