@@ -265,6 +265,7 @@ def test_leaving_the_loop_stops_the_threads(emulator: Emulator, arguments: dict[
             assert background_threads()
             break
         assert_no_background_threads()
+        time.sleep(0.05)  # what was sent before has arrived by then
         sent = len(emulator.requests)
         time.sleep(0.05)
         assert len(emulator.requests) == sent
