@@ -22,6 +22,7 @@ import httpcore
 import httpx
 import pytest
 import trustme
+from blocking import AnyClient
 from conftest import TOKEN, Connect
 from raw import RawServer, id_in, response
 from upstash_workflow_dlq import AsyncDLQClient, ClientClosedError, DLQClient, TransportError
@@ -267,6 +268,18 @@ def test_a_connection_that_was_interrupted_is_not_used_again(
         assert server.connections == 2
 
 
+def close_while_it_connects(client: AnyClient, is_made: threading.Event, is_closed: threading.Event) -> None:
+    """The connection goes on from `is_made` when `is_closed` is set."""
+    with ThreadPoolExecutor() as pool:
+        call = pool.submit(client.get, "1")
+        is_made.wait(10)
+        client.close()
+        is_closed.set()
+        assert isinstance(call.exception(timeout=10), ClientClosedError)
+    del call
+    gc.collect()  # would warn about a socket that was left open
+
+
 def test_a_connection_made_while_the_client_is_closed_carries_nothing(
     connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -293,15 +306,8 @@ def test_a_connection_made_while_the_client_is_closed_carries_nothing(
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", slowly)
     monkeypatch.setattr(httpcore.AnyIOBackend, "connect_tcp", slowly_by(anyio_))
     monkeypatch.setattr(httpcore.TrioBackend, "connect_tcp", slowly_by(trio_))
-    with RawServer(lambda connection, number, head: None) as server, ThreadPoolExecutor() as pool:
-        client = connect(base_url=server.url, timeout=60)
-        call = pool.submit(client.get, "1")
-        is_made.wait(10)
-        client.close()
-        is_closed.set()
-        assert isinstance(call.exception(timeout=10), ClientClosedError)
-        del client, call
-        gc.collect()  # would warn about a socket that was left open
+    with RawServer(lambda connection, number, head: None) as server:
+        close_while_it_connects(connect(base_url=server.url, timeout=60), is_made, is_closed)
         assert not server.heads
 
 
@@ -327,11 +333,5 @@ def test_so_does_one_that_shakes_hands_meanwhile(connect: Connect, monkeypatch: 
         monkeypatch.setenv("SSL_CERT_FILE", trusted)
         client = connect(base_url=f"https://127.0.0.1:{listener.getsockname()[1]}", timeout=60)
         serving = pool.submit(received)
-        call = pool.submit(client.get, "1")
-        is_made.wait(10)
-        client.close()
-        is_closed.set()
-        assert isinstance(call.exception(timeout=10), ClientClosedError)
-        del client, call
-        gc.collect()
+        close_while_it_connects(client, is_made, is_closed)
         assert serving.result(timeout=10) == b""
