@@ -72,11 +72,10 @@ class _Stream(httpx.SyncByteStream):
             yield from self._inner
 
     def close(self) -> None:
-        pool, request = self._interruptible.pool, self._interruptible.request
         with self._interruptible:
-            if _requests_in(pool, request):  # or it was interrupted before
+            if not self._interruptible.is_forgotten:
                 self._inner.close()
-            _close(_with_surplus_bytes(pool))
+            _close(_with_surplus_bytes(self._interruptible.pool))
 
 
 class _Interruptible:
@@ -87,7 +86,8 @@ class _Interruptible:
 
     def __init__(self, pool: Any, request: httpx.Request) -> None:
         self.pool = pool
-        self.request = request
+        self.is_forgotten = False
+        self._request = request
 
     def __enter__(self) -> None:
         pass
@@ -97,15 +97,13 @@ class _Interruptible:
     ) -> None:
         if error is None or isinstance(error, Exception | GeneratorExit):
             return
+        self.is_forgotten = True
         with self.pool._optional_thread_lock:
-            for held in _requests_in(self.pool, self.request):
-                self.pool._requests.remove(held)
+            # httpcore's request has the extensions of ours.
+            held = [one for one in self.pool._requests if one.request.extensions is self._request.extensions]
+            for one in held:
+                self.pool._requests.remove(one)
         _close(_taken_out(self.pool, idle=True))
-
-
-def _requests_in(pool: Any, request: httpx.Request) -> list[Any]:
-    """What the pool holds for this request: httpcore's has the extensions of ours."""
-    return [held for held in list(pool._requests) if held.request.extensions is request.extensions]
 
 
 def _close(connections: Iterable[Any]) -> None:
