@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Awaitable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -233,6 +234,65 @@ def test_cancelled_calls_cost_no_connection(way: str) -> None:
 
     with RawServer(serve) as server:
         asyncio.run(main(server.url))
+
+
+@pytest.mark.untraced
+@pytest.mark.parametrize("times", [1, 2, 3, 5])
+@pytest.mark.parametrize("is_warm", [True, False])
+def test_a_task_cancelled_at_any_of_its_waits_keeps_no_connection(is_warm: bool, times: int) -> None:
+    class CancelledFrom:
+        """Cancels the task when it waits for the first time, or for the second, and so on; `times` in a row."""
+
+        def __init__(self, first: int, act: Coroutine[Any, Any, Any]) -> None:
+            self.first, self.act, self.waits = first, act, 0
+
+        def __await__(self) -> Generator[Any, Any, Any]:
+            steps = self.act.__await__()
+            thrown: BaseException | None = None
+            while True:
+                try:
+                    waited_for = steps.send(None) if thrown is None else steps.throw(thrown)
+                except StopIteration as ended:
+                    return ended.value
+                self.waits += 1
+                if self.first <= self.waits < self.first + times:
+                    current = asyncio.current_task()
+                    assert current is not None
+                    current.cancel()
+                try:
+                    yield waited_for
+                    thrown = None
+                except BaseException as error:
+                    thrown = error
+
+    async def cancelled_call(url: str, first: int) -> bool:
+        async with AsyncDLQClient(TOKEN, base_url=url, retry=None) as client:
+            if is_warm:
+                await client.get("1")
+            call = CancelledFrom(first, client.get("2"))
+            task = asyncio.ensure_future(_awaited(call))
+            with suppress(asyncio.CancelledError):
+                await task
+            await asyncio.sleep(0.005)
+            pool = pool_of(client)
+            assert pool._requests == []
+            assert [in_use for in_use in pool.connections if not in_use.is_idle()] == []
+            assert (await client.get("3")).dlq_id == "3"
+        return task.cancelled()
+
+    async def main(url: str) -> int:
+        first = 1
+        while await cancelled_call(url, first):
+            first += 1
+        return first
+
+    with RawServer(lambda connection, number, head: connection.sendall(response(run_of(head)))) as server:
+        assert asyncio.run(main(server.url)) > 1
+    gc.collect()  # would warn about a socket that was left open
+
+
+async def _awaited(call: Awaitable[Any]) -> Any:
+    return await call
 
 
 def test_a_client_closed_meanwhile_ends_the_call_of_another_thread() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 import httpx
 import sniffio
@@ -12,35 +12,22 @@ T = TypeVar("T")
 
 
 async def within(seconds: float | None, act: Callable[[], Awaitable[T]]) -> T:
-    """Raise ReadTimeout if it takes longer. On asyncio it runs in a task of its own.
-
-    httpcore gives a connection back under a shield that holds off anyio's cancellation, and not that of asyncio: a
-    task that is cancelled twice, or while it closes, would leave the connection in use for ever. So the caller's task
-    may be cancelled as it likes, and the request is cancelled by a scope of anyio.
-    """
+    """Raise ReadTimeout if it takes longer."""
     import anyio
 
-    scope = anyio.CancelScope()
-    result: list[T] = []
+    with anyio.move_on_after(seconds):
+        return await act()
+    raise httpx.ReadTimeout(f"not complete after {seconds:.3g} s, the time that was left for it")
 
-    async def run() -> None:
-        with scope:
-            await anyio.lowlevel.checkpoint_if_cancelled()
-            if seconds is not None:
-                scope.deadline = anyio.current_time() + seconds
-            result.append(await act())
 
-    if sniffio.current_async_library() == "asyncio":
-        import asyncio
+async def undisturbed(cleanup: Coroutine[Any, Any, None]) -> None:
+    """Run it to its end. A shield of anyio, such as httpcore's, does not hold off a task's own `cancel` on asyncio."""
+    import anyio
 
-        task = asyncio.get_running_loop().create_task(run())
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            scope.cancel()
-            raise
-    else:
-        await run()
-    if not result:
-        raise httpx.ReadTimeout(f"not complete after {seconds:.3g} s, the time that was left for it")
-    return result[0]
+    with anyio.CancelScope(shield=True):
+        if sniffio.current_async_library() == "asyncio":
+            import asyncio
+
+            await asyncio.shield(asyncio.get_running_loop().create_task(cleanup))
+        else:
+            await cleanup

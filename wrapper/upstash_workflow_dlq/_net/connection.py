@@ -95,6 +95,7 @@ class _Connection(Generic[SenderT, TransportT, ReaderT]):
         never_sent = _never_sent(transport, trust_connect_errors)
         base_url = httpx.URL(config.base_url)
         self._root = str(base_url).rstrip("/")
+        self._parsed = "", base_url
         self._headers = httpx.Headers({"Host": base_url.netloc.decode(), **HEADERS})
         self._timeout = limits.timeout
         inner = self._token_transport_kind(config, transport, limits.max_response_size, never_sent)
@@ -110,16 +111,26 @@ class _Connection(Generic[SenderT, TransportT, ReaderT]):
 
     def _request(self, call: Call) -> httpx.Request:
         # Without httpx.Client: its redirects, cookies and hooks would cost a third of the time of a request.
-        target = self._root + call.kwargs["url"]
-        if query := urlencode(call.kwargs.get("params", {}), doseq=True):
-            target += "?" + query
-        url, method = httpx.URL(target), call.kwargs["method"]
+        url = self._url(call.kwargs["url"], urlencode(call.kwargs.get("params", {}), doseq=True))
+        method = call.kwargs["method"]
         extensions = {"timeout": self._timeout.as_dict()}
         extra = call.kwargs.get("headers", {})
         if method == "GET" and not extra:
             # The headers that httpx would add are there already: to add them takes as long as to read 15 runs.
             return httpx.Request(method, url, headers=self._headers, stream=NO_BODY, extensions=extensions)
         return httpx.Request(method, url, headers={**HEADERS, **extra}, extensions=extensions)
+
+    def _url(self, path: str, query: str) -> httpx.URL:
+        # Pages differ in their query only, and httpx takes as long to parse a URL as we to read 15 runs.
+        parsed_path, url = self._parsed
+        if path != parsed_path:
+            url = httpx.URL(self._root + path)
+            self._parsed = path, url
+        if query:
+            with_query = httpx.URL(url)
+            with_query._uri_reference = url._uri_reference._replace(query=query)
+            url = with_query
+        return url
 
     def _answer(self, request: httpx.Request, sent: Sent) -> Answer:
         response = sent.response

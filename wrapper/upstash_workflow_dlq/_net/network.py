@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any, cast
 import httpx
 import sniffio
 
+from .cancelling import undisturbed
+
 if TYPE_CHECKING:
     from .sockets import AsyncBackend, Backend
 
@@ -98,11 +100,7 @@ class _Interruptible:
         if error is None or isinstance(error, Exception | GeneratorExit):
             return
         self.is_forgotten = True
-        with self.pool._optional_thread_lock:
-            # httpcore's request has the extensions of ours.
-            held = [one for one in self.pool._requests if one.request.extensions is self._request.extensions]
-            for one in held:
-                self.pool._requests.remove(one)
+        _forget(self.pool, self._request)
         _close(_taken_out(self.pool, idle=True))
 
 
@@ -125,6 +123,7 @@ class AsyncNetworkTransport(httpx.AsyncBaseTransport):
         made = self._make()
         pool: Any = made._pool
         pool._network_backend = backend = AsyncBackend(pool._network_backend)
+        pool._close_connections = _aclose  # httpcore's own leaves some open if its task is cancelled meanwhile
         return made, backend
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -135,16 +134,13 @@ class AsyncNetworkTransport(httpx.AsyncBaseTransport):
             # The old connections belong to a loop that is gone, or to the parent: nothing here can close them.
             self._inner, self._backend = self._made()
             self._process, self._loop = os.getpid(), weakref.ref(loop)
+        pool = self._inner._pool
         try:
             response = await self._inner.handle_async_request(request)
         except BaseException:
-            import anyio
-
-            with anyio.CancelScope(shield=True):
-                for connection in _taken_out(self._inner._pool):
-                    await connection.aclose()
+            await _aclose(_taken_out(pool))
             raise
-        response.stream = _AsyncStream(cast(httpx.AsyncByteStream, response.stream), self._inner._pool)
+        response.stream = _AsyncStream(cast(httpx.AsyncByteStream, response.stream), pool, request)
         return response
 
     async def aclose(self) -> None:
@@ -154,17 +150,30 @@ class AsyncNetworkTransport(httpx.AsyncBaseTransport):
 
 
 class _AsyncStream(httpx.AsyncByteStream):
-    def __init__(self, inner: httpx.AsyncByteStream, pool: Any) -> None:
+    def __init__(self, inner: httpx.AsyncByteStream, pool: Any, request: httpx.Request) -> None:
         self._inner = inner
         self._pool = pool
+        self._request = request
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return aiter(self._inner)
 
     async def aclose(self) -> None:
-        await self._inner.aclose()
-        for connection in _with_surplus_bytes(self._pool):
+        try:
+            await self._inner.aclose()
+        finally:
+            # A task that is cancelled while httpcore gives the connection back leaves it in use.
+            _forget(self._pool, self._request)
+            await _aclose(_taken_out(self._pool) + _with_surplus_bytes(self._pool))
+
+
+async def _aclose(connections: list[Any]) -> None:
+    async def close() -> None:
+        for connection in connections:
             await connection.aclose()
+
+    if connections:
+        await undisturbed(close())
 
 
 def _event_loop() -> object:
@@ -175,6 +184,13 @@ def _event_loop() -> object:
     import asyncio
 
     return asyncio.get_running_loop()
+
+
+def _forget(pool: Any, request: httpx.Request) -> None:
+    with pool._optional_thread_lock:
+        # httpcore's request has the extensions of ours.
+        for held in [one for one in pool._requests if one.request.extensions is request.extensions]:
+            pool._requests.remove(held)
 
 
 def _taken_out(pool: Any, *, idle: bool = False) -> list[Any]:

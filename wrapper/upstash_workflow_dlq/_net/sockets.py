@@ -102,7 +102,7 @@ class Stream(httpcore.NetworkStream):
 
     def _blocking(self) -> Any:
         exchange = current_exchange()
-        return nullcontext() if exchange is None else exchange.blocking_on(self.socket)
+        return nullcontext() if exchange is None or exchange.stop is None else exchange.stop.blocking_on(self.socket)
 
 
 class AsyncBackend(httpcore.AsyncNetworkBackend):

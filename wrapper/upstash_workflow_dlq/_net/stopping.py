@@ -80,13 +80,15 @@ class Stop:
             self._signal.set()  # for the next one that sleeps
             raise Stopped
 
-    def uses(self, used: socket.socket) -> None:
-        """This socket is about to block. Raises Stopped, or lets `set` wake it."""
+    @contextmanager
+    def blocking_on(self, used: socket.socket) -> Iterator[None]:
+        """While this thread waits for a socket, `set` shuts it down. Raises Stopped if it is set already."""
         self._sockets.add(used)
-        self.check()
-
-    def used(self, used: socket.socket) -> None:
-        self._sockets.discard(used)
+        try:
+            self.check()
+            yield
+        finally:
+            self._sockets.discard(used)
 
 
 def shut_down(used: socket.socket) -> None:
@@ -102,11 +104,11 @@ class Exchange:
     def __init__(self, seconds: float | None, stop: Stop | None) -> None:
         self._seconds = seconds
         self._ends_at = None if seconds is None else time.monotonic() + seconds
-        self._stop = stop
+        self.stop = stop
 
     def check(self) -> None:
-        if self._stop is not None:
-            self._stop.check()
+        if self.stop is not None:
+            self.stop.check()
         if self._ends_at is not None and time.monotonic() >= self._ends_at:
             raise httpx.ReadTimeout(f"not complete after {self._seconds:.3g} s, the time that was left for it")
 
@@ -117,18 +119,6 @@ class Exchange:
             return timeout
         left = max(0.001, self._ends_at - time.monotonic())
         return left if timeout is None else min(timeout, left)
-
-    @contextmanager
-    def blocking_on(self, used: socket.socket) -> Iterator[None]:
-        """While this thread waits for a socket, stopping shuts it down."""
-        if self._stop is None:
-            yield
-            return
-        self._stop.uses(used)
-        try:
-            yield
-        finally:
-            self._stop.used(used)
 
 
 @contextmanager
