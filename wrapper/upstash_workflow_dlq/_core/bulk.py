@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
+from inspect import signature
 from typing import Any, Generic, NamedTuple, TypeVar, cast
 from urllib.parse import quote_plus
 
@@ -48,8 +49,9 @@ class BulkOptions(RunFilters, total=False):
     cursor: where a call with the same filters stopped, from its `BulkError`.
     on_batch: called with what each batch did, as soon as it is known: the started runs; for deletes, their number.
     on_progress: called after each batch with the number of runs done so far.
-    Any filter: see `RunFilters`. With `response_status`, which the service does not know, or `workflow_run_id`, which
-        it may take for a prefix, the matching runs are listed first and then acted on by id.
+    Any filter: see `RunFilters`. With `response_status`, which the service does not know, `workflow_run_id`, which it
+        may take for a prefix, or a filter that only its list takes, the matching runs are listed first and then acted
+        on by id.
     """
 
     dlq_ids: Iterable[FailedRun | str] | AsyncIterable[FailedRun | str] | FailedRun | str | None
@@ -164,13 +166,14 @@ def _many(
     checks.flag("dry_run", dry_run)
     _check_one_target(dlq_ids is not None, not selected.is_empty, checks.flag("all", all))
     callbacks = Callbacks.checked(on_batch, on_progress)
-    goes_by_ids = dlq_ids is not None or selected.response_status or "workflow_run_id" in selected.query
+    only_listed = [name for name in selected.query if not _takes(operation.builder, name)]
+    goes_by_ids = dlq_ids is not None or selected.response_status or only_listed
     if cursor is not None and dry_run and not goes_by_ids:
         raise ValueError("cursor cannot be combined with dry_run: leave one of them out")
     if cursor is not None and goes_by_ids:
         raise ValueError(
-            "cursor cannot be combined with dlq_ids, dry_run, response_status or workflow_run_id; "
-            "to continue, pass dlq_ids=error.remaining"
+            "cursor cannot be combined with dlq_ids, dry_run, response_status, workflow_run_id or a filter that only "
+            "list() takes; to continue, pass dlq_ids=error.remaining"
         )
     if not goes_by_ids and not dry_run:
         batches = Batches(operation, selected.query | headers, callbacks, cursor=checks.cursor(cursor))
@@ -313,6 +316,11 @@ class Batches(Generic[T]):
 
 # The service refused the request, or it was never sent.
 _NOTHING_DONE = (AuthenticationError, BadRequestError, ClientClosedError, RateLimitError)
+
+
+def _takes(builder: Builder, filter: str) -> bool:
+    """Whether the service applies this filter exactly. In bulk, it may take workflow_run_id for a prefix."""
+    return filter != "workflow_run_id" and filter in signature(builder).parameters
 
 
 def _check_one_target(ids: bool, filters: bool, everything: bool) -> None:

@@ -38,6 +38,18 @@ def text(name: str, value: object) -> str:
     return str.__str__(value)
 
 
+def filter_value(name: str, value: object) -> str:
+    plain = text(name, value)
+    # What a service takes for nothing, it may read as "any": in a bulk call, as the whole queue.
+    if shows_nothing(plain):
+        raise ValueError(f"{name} is empty: leave it out to match any {name}")
+    if not is_unicode(plain):
+        raise ValueError(f"{name} {plain!r} is not valid Unicode")
+    if has_control_characters(plain):
+        raise ValueError(f"{name} {plain!r} has control characters: the service may cut it off there, or ignore it")
+    return plain
+
+
 def several(name: str, value: object, kind: type, check: Callable[[str, object], T]) -> list[T]:
     """One value of a kind, or any iterable of them, each checked."""
     if isinstance(value, kind):

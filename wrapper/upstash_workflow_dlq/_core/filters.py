@@ -21,20 +21,8 @@ DateLike = datetime | int | str
 MAX_QUERY_LENGTH = 7000
 
 
-def _text(name: str, value: object) -> str:
-    plain = checks.text(name, value)
-    # What a service takes for nothing, it may read as "any": in a bulk call, as the whole queue.
-    if checks.shows_nothing(plain):
-        raise ValueError(f"{name} is empty: leave it out to match any {name}")
-    if not checks.is_unicode(plain):
-        raise ValueError(f"{name} {plain!r} is not valid Unicode")
-    if checks.has_control_characters(plain):
-        raise ValueError(f"{name} {plain!r} has control characters: the service may cut it off there, or ignore it")
-    return plain
-
-
 def _texts(name: str, value: object) -> list[str]:
-    values = checks.several(name, value, str, _text)
+    values = checks.several(name, value, str, checks.filter_value)
     if not values:
         raise ValueError(f"{name} has no values: leave it out to match any {name}")
     for item in values:
@@ -98,7 +86,7 @@ class ScanFilters(TypedDict, total=False):
 
     label: Annotated[str | Iterable[str] | None, Filter("label", _texts)]
     workflow_url: Annotated[str | Iterable[str] | None, Filter("workflowUrl", _texts)]
-    workflow_run_id: Annotated[str | None, Filter("workflowRunId", _text)]
+    workflow_run_id: Annotated[str | None, Filter("workflowRunId", checks.filter_value)]
     workflow_created_at: Annotated[DateLike | None, Filter("workflowCreatedAt", _milliseconds)]
     failure_function_state: Annotated[
         FailureFunctionState | str | Iterable[FailureFunctionState | str] | None,
@@ -132,6 +120,9 @@ class RunFilters(ScanFilters, total=False):
     to_date: Annotated[DateLike | None, Filter("toDate", _milliseconds)]
 
 
+# What else the list takes.
+NO_FILTERS = ("cursor", "count")
+
 FILTERS: dict[str, Filter] = {name: kind.__metadata__[0] for name, kind in RunFilters.__annotations__.items()}
 
 
@@ -146,11 +137,13 @@ class Filters(NamedTuple):
         query: dict[str, Any] = {}
         local: dict[str, Any] = {}
         for name, value in given.items():
-            if name not in FILTERS:
-                raise TypeError(_no_such_filter(name))
-            if value is not None:
+            if name in FILTERS:
                 kept = local if FILTERS[name].wire is None else query
-                kept[name] = FILTERS[name].check(name, value)
+                check = FILTERS[name].check
+            else:
+                kept, check = query, _new_filter(name)
+            if value is not None:
+                kept[name] = check(name, value)
         if query.get("from_date", -math.inf) > query.get("to_date", math.inf):
             raise ValueError("from_date is after to_date, so no run can match; swap them?")
         if len(urlencode(query, doseq=True)) > MAX_QUERY_LENGTH:
@@ -163,9 +156,25 @@ class Filters(NamedTuple):
         return not (self.query or self.response_status)
 
 
-def _no_such_filter(name: str) -> str:
+def filter_names() -> list[str]:
+    """Those above, and what the spec has gained since: the other parameters of the generated list."""
+    from .generated import new_filters
+
+    return [*FILTERS, *new_filters({*FILTERS, *NO_FILTERS})]
+
+
+def _new_filter(name: str) -> Callable[[str, object], Any]:
+    from .generated import checked, new_filters
+
+    new = new_filters({*FILTERS, *NO_FILTERS})
+    if name not in new:
+        raise TypeError(_no_such_filter(name, [*FILTERS, *new]))
+    return lambda _, value: checked(new[name], value)
+
+
+def _no_such_filter(name: str, names: list[str]) -> str:
     from difflib import get_close_matches
 
-    like = get_close_matches(name.lower(), FILTERS, n=1)
+    like = get_close_matches(name.lower(), names, n=1)
     hint = f"; did you mean {like[0]}?" if like else "."
-    return f"there is no filter {name!r}{hint} The filters are {', '.join(FILTERS)}"
+    return f"there is no filter {name!r}{hint} The filters are {', '.join(names)}"

@@ -111,7 +111,10 @@ class _Connection(Generic[SenderT, TransportT, ReaderT]):
 
     def _request(self, call: Call) -> httpx.Request:
         # Without httpx.Client: its redirects, cookies and hooks would cost a third of the time of a request.
-        url = self._url(call.kwargs["url"], urlencode(call.kwargs.get("params", {}), doseq=True))
+        params = call.kwargs.get("params", {}).items()
+        # As httpx does: `true`, where urlencode says `True`.
+        query = [(name, str(value).lower() if isinstance(value, bool) else value) for name, value in params]
+        url = self._url(call.kwargs["url"], urlencode(query, doseq=True))
         method = call.kwargs["method"]
         extensions = {"timeout": self._timeout.as_dict()}
         extra = call.kwargs.get("headers", {})

@@ -1,0 +1,229 @@
+"""New fields, parameters and operations of the spec can be used after regenerating, with no hand on the wrapper.
+
+First as a made-up newer generated client has them. Then all that today's spec has and the wrapper has no name for:
+nothing, until the spec changes; `nox -s rehearse` changes it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, Self
+
+import attrs
+import pytest
+import upstash_workflow_rest.api.dlq
+import upstash_workflow_rest.models as models
+from conftest import TOKEN, Connect
+from fakes import Wire
+from openapi import message_properties, operations, parameters
+from upstash_workflow_dlq import DLQClient, FailedRun, InvalidResponseError, RunFilters
+from upstash_workflow_dlq._core import generated
+from upstash_workflow_rest.api.dlq import list_failed_runs
+from upstash_workflow_rest.types import UNSET, Unset
+
+
+class Severity(Enum):
+    HIGH = "high"
+    LOW = "low"
+
+
+@attrs.define
+class NewerMessage:
+    dlq_id: str | Unset = UNSET
+    response_status: int | Unset = UNSET
+    priority: int | Unset = UNSET
+    first_failed_at: datetime | Unset = UNSET
+    additional_properties: dict[str, Any] = attrs.field(init=False, factory=dict)
+
+    @classmethod
+    def from_dict(cls, payload: Mapping[str, Any]) -> Self:
+        rest = dict(payload)
+        message = cls(rest.pop("dlqId", UNSET), rest.pop("responseStatus", UNSET), rest.pop("priority", UNSET))
+        if "firstFailedAt" in rest:
+            message.first_failed_at = datetime.fromisoformat(rest.pop("firstFailedAt"))
+        message.additional_properties = rest
+        return message
+
+
+def newer_list(
+    *,
+    min_priority: int | Unset = UNSET,
+    severity: list[Severity] | Unset = UNSET,
+    region: str | Unset = UNSET,
+    only_new: bool | Unset = UNSET,
+    failed_after: datetime | Unset = UNSET,
+    score: float | Unset | None = UNSET,
+    **known: Any,
+) -> dict[str, Any]:
+    new = {
+        "minPriority": min_priority,
+        "severity": UNSET if isinstance(severity, Unset) else [item.value for item in severity],
+        "region": region,
+        "onlyNew": only_new,
+        "failedAfter": UNSET if isinstance(failed_after, Unset) else failed_after.isoformat(),
+        "score": score,
+    }
+    request = OLDER_LIST(**known)
+    request["params"] |= {name: value for name, value in new.items() if not isinstance(value, Unset)}
+    return request
+
+
+OLDER_LIST = list_failed_runs._get_kwargs
+
+
+@pytest.fixture
+def newer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "WorkflowDLQMessage", NewerMessage)
+    monkeypatch.setattr(list_failed_runs, "_get_kwargs", newer_list)
+    generated.new_fields.cache_clear()
+    monkeypatch.setattr(generated, "new_fields", generated.new_fields.__wrapped__)
+
+
+@pytest.mark.usefixtures("newer")
+class TestANewField:
+    def test_is_an_attribute_under_its_generated_name(self) -> None:
+        run = FailedRun({"dlqId": "1", "priority": 7, "firstFailedAt": "2026-11-22T03:00:00+00:00"})
+        assert run.priority == 7  # type: ignore[attr-defined]
+        assert run.first_failed_at == datetime(2026, 11, 22, 3, tzinfo=UTC)  # type: ignore[attr-defined]
+        assert {"priority", "first_failed_at", "dlq_id"} <= set(dir(run))
+
+    @pytest.mark.parametrize("payload", [{}, {"priority": None}])
+    def test_is_none_where_it_is_absent_or_null(self, payload: dict[str, Any]) -> None:
+        assert FailedRun(payload).priority is None  # type: ignore[attr-defined]
+
+    def test_is_not_spoilt_by_another_field(self) -> None:
+        run = FailedRun({"dlqId": "1", "priority": 7, "firstFailedAt": "soon"})
+        assert run.priority == 7  # type: ignore[attr-defined]
+        with pytest.raises(InvalidResponseError, match=r"failed run '1' does not fit .*soon"):
+            run.first_failed_at  # type: ignore[attr-defined] # noqa: B018
+
+    def test_is_no_longer_extra(self) -> None:
+        run = FailedRun({"dlqId": "1", "priority": 7, "firstFailedAt": "soon", "colour": "red", "Priority": 8})
+        assert run.extra == {"colour": "red", "Priority": 8}
+
+    def test_is_named_where_somebody_errs(self) -> None:
+        with pytest.raises(AttributeError, match="no attribute 'prioritty'") as caught:
+            FailedRun({}).prioritty  # type: ignore[attr-defined] # noqa: B018
+        assert (caught.value.name, type(caught.value.obj)) == ("prioritty", FailedRun)
+
+    def test_does_not_shadow_what_is_written_by_hand(self) -> None:
+        assert FailedRun({"responseStatus": "odd"}).extra == {}
+        with pytest.raises(InvalidResponseError, match="responseStatus of failed run"):
+            FailedRun({"responseStatus": "odd"}).response_status  # noqa: B018
+
+
+@pytest.mark.usefixtures("newer")
+class TestANewParameter:
+    @pytest.mark.parametrize(
+        ("name", "value", "sent"),
+        [
+            ("min_priority", 3, {"minPriority": ["3"]}),
+            ("severity", ["high", Severity.LOW], {"severity": ["high", "low"]}),
+            ("severity", "high", {"severity": ["high"]}),
+            ("region", "eu", {"region": ["eu"]}),
+            ("only_new", True, {"onlyNew": ["true"]}),
+            ("failed_after", "2026-11-22T04:00:00+01:00", {"failedAfter": ["2026-11-22T03:00:00+00:00"]}),
+            ("score", 1, {"score": ["1.0"]}),
+        ],
+    )
+    def test_is_a_filter(self, connect: Connect, name: str, value: object, sent: dict[str, list[str]]) -> None:
+        wire = Wire({"messages": []})
+        asked: dict[str, Any] = {name: value, "label": "a"}
+        assert list(connect(transport=wire).list(**asked)) == []
+        [request] = wire.requests
+        query = {key: request.url.params.get_list(key) for key in request.url.params}
+        assert query == {**sent, "label": ["a"], "count": ["100"]}
+
+    @pytest.mark.parametrize(
+        ("name", "value", "complaint"),
+        [
+            ("min_priority", "3", "min_priority takes an int, not str"),
+            ("severity", "worst", "severity is 'worst'; it must be one of high, low"),
+            ("severity", [], "severity has no values"),
+            ("region", " ", "region is empty"),
+            ("only_new", 1, "only_new takes True or False, not int"),
+            ("failed_after", datetime(2026, 11, 22), "failed_after 2026-11-22 00:00:00 has no time zone"),
+            ("failed_after", 7, "failed_after takes an aware datetime or an ISO 8601 string, not int"),
+            ("score", "1", "score takes float, not str"),
+        ],
+    )
+    def test_is_checked_by_the_signature_of_the_generated_builder(
+        self, connect: Connect, name: str, value: object, complaint: str
+    ) -> None:
+        wire = Wire({"messages": []})
+        asked: dict[str, Any] = {name: value}
+        with pytest.raises((TypeError, ValueError), match=re.escape(complaint)):
+            list(connect(transport=wire).list(**asked))
+        assert not wire.requests
+
+    def test_is_named_where_somebody_errs(self, connect: Connect) -> None:
+        asked: dict[str, Any] = {"minpriority": 3}
+        with pytest.raises(TypeError, match=r"no filter 'minpriority'; did you mean min_priority\? .*, region, "):
+            connect(transport=Wire({})).list(**asked)
+
+    def test_that_bulk_calls_lack_is_settled_by_ids_before(self, connect: Connect) -> None:
+        wire = Wire({"messages": [{"dlqId": "1"}]}, {"deleted": 1})
+        asked: dict[str, Any] = {"min_priority": 3}
+        assert connect(transport=wire).delete_many(**asked) == 1
+        listed, deleted = wire.requests
+        assert listed.url.params["minPriority"] == "3"
+        assert deleted.url.params.get_list("dlqIds") == ["1"]
+        assert "minPriority" not in deleted.url.params
+
+    def test_is_in_the_error_of_a_cursor_that_cannot_go_on(self, connect: Connect) -> None:
+        asked: dict[str, Any] = {"min_priority": 3, "cursor": "a"}
+        with pytest.raises(ValueError, match=r"a filter that only list\(\) takes"):
+            connect(transport=Wire({})).delete_many(**asked)
+
+
+# What today's spec has.
+
+NEW_FIELDS = {key: field for key, field in message_properties().items() if key not in FailedRun._KNOWN}
+NEW_FILTERS = generated.new_filters({*RunFilters.__annotations__, "cursor", "count"})
+SAMPLES = {"string": "a", "integer": 7, "number": 0.5, "boolean": True, "object": {}, "array": []}
+
+
+@pytest.mark.parametrize("key", NEW_FIELDS)
+def test_each_new_field_can_be_read(key: str) -> None:
+    value = SAMPLES[NEW_FIELDS[key].get("type", "string")]
+    [name] = [name for name in generated.new_fields(FailedRun._KNOWN) if generated._letters(name) == key.lower()]
+    run = FailedRun({"dlqId": "1", key: value})
+    assert getattr(run, name) is not None
+    assert run.extra == {}
+
+
+@pytest.mark.parametrize("name", NEW_FILTERS)
+def test_each_new_filter_is_sent(connect: Connect, name: str) -> None:
+    samples = ["a", 7, True, 0.5, "2026-11-22T04:00:00+01:00"]
+    wire = Wire({"messages": []}, forever=True)
+    for sample in samples:
+        asked: dict[str, Any] = {name: sample}
+        try:
+            list(connect(transport=wire).list(**asked))
+        except (TypeError, ValueError):
+            continue
+    known = {parameter["name"] for parameter in parameters("listFailedRuns")}
+    sent = {key for request in wire.requests for key in request.url.params}
+    assert generated._letters(name) in map(str.lower, sent & known)
+
+
+@pytest.mark.parametrize("operation_id", operations())
+def test_each_operation_is_reached_through_low_level(operation_id: str) -> None:
+    module = re.sub(r"(?<!^)(?=[A-Z])", "_", operation_id).lower()
+    operation = importlib.import_module(f"{upstash_workflow_rest.api.dlq.__name__}.{module}")
+    needed = [
+        name
+        for name, parameter in inspect.signature(operation.sync_detailed).parameters.items()
+        if parameter.default is parameter.empty and name != "client"
+    ]
+    wire = Wire({} if "200" in operations()[operation_id]["responses"] else 302)
+    arguments: dict[str, Any] = dict.fromkeys(needed, "1")
+    with DLQClient(TOKEN, transport=wire) as client:
+        operation.sync_detailed(client=client.low_level, **arguments)
+    [request] = wire.requests
+    assert request.headers["Authorization"] == f"Bearer {TOKEN}"
