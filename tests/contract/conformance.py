@@ -26,6 +26,23 @@ SPEC = Path(__file__).parents[2] / "openapi.yaml"
 # Named one by one: the default checks send requests of their own.
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 
+LIST = "/v2/workflows/dlq"
+RECORDED = "1752829295505-0"  # one of any number of sample runs
+# What the emulator has.
+OPERATIONS = {
+    "listFailedRuns": ("GET", LIST),
+    "deleteFailedRuns": ("DELETE", LIST),
+    "getFailedRun": ("GET", f"{LIST}/{RECORDED}"),
+    "deleteFailedRun": ("DELETE", f"{LIST}/{RECORDED}"),
+    "resumeFailedRuns": ("POST", f"{LIST}/resume"),
+    "resumeFailedRun": ("POST", f"{LIST}/resume/{RECORDED}"),
+    "restartFailedRuns": ("POST", f"{LIST}/restart"),
+    "restartFailedRun": ("POST", f"{LIST}/restart/{RECORDED}"),
+    "retryFailureCallback": ("POST", f"{LIST}/callback/{RECORDED}"),
+    "cancelFailureCallback": ("DELETE", f"{LIST}/callback/{RECORDED}"),
+}
+
+
 _contract = Contract(read_spec(SPEC))
 _schema = schemathesis.openapi.from_path(SPEC)
 _operations = {

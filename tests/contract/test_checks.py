@@ -40,35 +40,37 @@ B = {"type": "object", "properties": {"b": {"type": "string"}}}
         ({}, {"x": 1}, []),
         (True, {"x": 1}, []),
         ({"type": "object"}, {"x": 1}, []),
-        (A, {"a": 1, "x": 1}, ["undocumented_field x"]),
+        (A, {"a": 1, "x": 1}, ["undocumented_field x integer"]),
         # The field that is wrong leaves the others documented.
-        (A, {"a": "1", "x": 1}, ["undocumented_field x", "wrong_type a string instead of integer"]),
+        (A, {"a": "1", "x": 1}, ["undocumented_field x integer", "wrong_type a string instead of integer"]),
         (A | {"additionalProperties": True}, {"x": 1}, []),
         (A | {"unevaluatedProperties": {}}, {"x": 1}, []),
         (A | {"patternProperties": {"^x": {}}}, {"x": 1}, []),
-        (A | {"additionalProperties": False}, {"x": 1}, ["undocumented_field x"]),
-        ({"allOf": [A, B], "unevaluatedProperties": False}, {"x": 1}, ["undocumented_field x"]),
+        (A | {"additionalProperties": False}, {"x": 1}, ["undocumented_field x integer"]),
+        ({"allOf": [A, B], "unevaluatedProperties": False}, {"x": 1}, ["undocumented_field x integer"]),
         # Each part of a whole names some of the fields.
-        ({"allOf": [A, B]}, {"a": 1, "b": "", "x": 1}, ["undocumented_field x"]),
-        ({"oneOf": [A | {"required": ["a"]}, B | {"required": ["b"]}]}, {"a": 1, "x": 1}, ["undocumented_field x"]),
+        ({"allOf": [A, B]}, {"a": 1, "b": "", "x": 1}, ["undocumented_field x integer"]),
+        ({"oneOf": [A | {"required": ["a"]}, B | {"required": ["b"]}]}, {"a": 1, "x": 1}, [
+            "undocumented_field x integer",
+        ]),
         ({"anyOf": [{"type": "string"}, {"type": "null"}]}, 1, ["schema_violation  against anyOf"]),
         # Fields of the same name in several parts.
         (
             {"allOf": [{"properties": {"in": A}}, {"properties": {"in": B}}]},
             {"in": {"a": 1, "b": "", "x": 1}},
-            ["undocumented_field in.x"],
+            ["undocumented_field in.x integer"],
         ),
         # Maps: any key is fine, the values are checked.
         ({"additionalProperties": A}, {"k": {"x": 1}, "l": {"a": None}}, [
-            "undocumented_field *.x", "wrong_type *.a null instead of integer",
+            "undocumented_field *.x integer", "wrong_type *.a null instead of integer",
         ]),
         ({"properties": {"m": {"additionalProperties": {"items": A}}}}, {"m": {"k": [{"x": 1}]}}, [
-            "undocumented_field m.*[].x",
+            "undocumented_field m.*[].x integer",
         ]),
         # Not what it should be, and nothing below it to look at.
         ({"type": "array", "items": A}, {"x": 1}, ["wrong_type  object instead of array"]),
         ({"type": "array", "items": A}, [{"x": 1}, True], [
-            "undocumented_field [].x", "wrong_type [] boolean instead of object",
+            "undocumented_field [].x integer", "wrong_type [] boolean instead of object",
         ]),
         (A | {"required": ["a", "b.c"]}, {}, ['missing_field "b.c"', "missing_field a"]),
         ({"type": ["string", "null"]}, 1.5, ["wrong_type  number instead of null or string"]),
@@ -76,7 +78,11 @@ B = {"type": "object", "properties": {"b": {"type": "string"}}}
         ({"type": "integer", "maximum": 5}, 6, ["schema_violation  against maximum"]),
         ({"type": "integer", "format": "int64"}, 10**30, []),
         ({"items": {"type": "string"}}, ["\ud83d", "\U0001f600", 1], ["wrong_type [] number instead of string"]),
-        (A, {"\ud83d": 1}, ['undocumented_field "\\ud83d"']),
+        (A, {"\ud83d": 1}, ['undocumented_field "\\ud83d" integer']),
+        (A, {"x": [1, 1.5, {}], "y": [], "z": None}, [
+            "undocumented_field x array of integer or number or object",
+            "undocumented_field y array", "undocumented_field z null",
+        ]),
     ],
 )  # fmt: skip
 def test_drift_from_a_schema(schema: Any, value: Any, drift: list[str]) -> None:
@@ -89,7 +95,7 @@ def test_a_schema_may_contain_itself() -> None:
     schemas = {"schemas": {"Tree": tree, "Forest": forest}}
     value = {"name": "a", "children": [{"name": 1, "children": [{"x": 1}]}]}
     assert found({"$ref": "#/components/schemas/Tree"}, value, components=schemas) == [
-        "undocumented_field children[].children[].x",
+        "undocumented_field children[].children[].x integer",
         "wrong_type children[].name number instead of string",
     ]
     assert found({"$ref": "#/components/schemas/Forest"}, {"a": {"b": {}}}, components=schemas) == []
@@ -98,7 +104,7 @@ def test_a_schema_may_contain_itself() -> None:
 def test_parts_may_refer_to_each_other() -> None:
     schemas = {"A": {"allOf": [{"$ref": "#/components/schemas/B"}], **A}, "B": B}
     assert found({"$ref": "#/components/schemas/A"}, {"a": 1, "b": "", "x": 1}, components={"schemas": schemas}) == [
-        "undocumented_field x"
+        "undocumented_field x integer"
     ]
 
 

@@ -10,6 +10,7 @@ import importlib
 import inspect
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Self
@@ -223,7 +224,8 @@ def test_each_operation_is_reached_through_low_level(operation_id: str) -> None:
     ]
     wire = Wire({} if "200" in operations()[operation_id]["responses"] else 302)
     arguments: dict[str, Any] = dict.fromkeys(needed, "1")
-    with DLQClient(TOKEN, transport=wire) as client:
+    # {} lacks what a model may require.
+    with DLQClient(TOKEN, transport=wire) as client, suppress(KeyError):
         operation.sync_detailed(client=client.low_level, **arguments)
     [request] = wire.requests
     assert request.headers["Authorization"] == f"Bearer {TOKEN}"

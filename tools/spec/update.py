@@ -36,36 +36,43 @@ class Update:
     notes: list[str]
 
 
+class Ours:
+    """Both files as they are, and what they become with another root of the spec. Writes nothing."""
+
+    def __init__(self, config: str, spec: str) -> None:
+        self._config, self._spec = config, spec
+        bare, self._comments = comments.take_out(spec)
+        self.root = read_documents("openapi.yaml", bare.encode())[0].root
+        self._before = plain(self.root)
+
+    def updated(self, root: Any, notes: list[str]) -> Update:
+        after = plain(root)
+        if same(self._before, after):
+            return Update(self._spec, self._config, [], notes)
+        new_spec, homeless = comments.put_back(_written(root), self._comments)
+        notes += [f"dropped a comment, since what it is about is gone: {' '.join(block).strip()}" for block in homeless]
+        settings = overrides.read("generator-config.yaml", self._config)
+        more = overrides.keep_names(client(self._before, settings), after, settings)
+        notes += [f"kept the name of a generated class: {override['class_name']}" for override in more.values()]
+        new_config = overrides.edited("generator-config.yaml", self._config, more)
+        new_settings = overrides.read("generator-config.yaml", new_config)
+        return Update(new_spec, new_config, compare(self._before, after, settings, new_settings), notes)
+
+
 def update(spec: str, config: str, sources: list[str]) -> Update:
     """What both files become with these sources. Unusable if a source is unusable. Writes nothing."""
     documents = [document for source in sources for document in read_source(source)]
-    bare, our_comments = comments.take_out(spec)
-    ours = read_documents("openapi.yaml", bare.encode())[0].root
-    slices = [cut_out(document, ours) for document in documents]
-    theirs, notes = combined(slices, ours)
-    before = plain(ours)
-    root = merged(ours, theirs)
+    ours = Ours(config, spec)
+    slices = [cut_out(document, ours.root) for document in documents]
+    theirs, notes = combined(slices, ours.root)
+    root = merged(ours.root, theirs)
     notes += [
         f"the text at {place} has characters that turn its direction around; read it with care"
         for place in turned_texts(theirs.root)
     ]
     if kept := additions(root):
         notes.append(f"kept our additions, which the source does not have: {', '.join(kept)}")
-    after = plain(root)
-    if same(before, after):
-        return Update(spec, config, [], notes)
-    new_spec, homeless = comments.put_back(_written(root), our_comments)
-    notes += [f"dropped a comment, since what it is about is gone: {' '.join(block).strip()}" for block in homeless]
-    settings = overrides.read("generator-config.yaml", config)
-    more = overrides.keep_names(client(before, settings), after, settings)
-    notes += [f"kept the name of a generated class: {override['class_name']}" for override in more.values()]
-    new_config = overrides.edited("generator-config.yaml", config, more)
-    return Update(
-        new_spec,
-        new_config,
-        compare(before, after, settings, overrides.read("generator-config.yaml", new_config)),
-        notes,
-    )
+    return ours.updated(root, notes)
 
 
 def _written(root: Any) -> str:
@@ -99,21 +106,37 @@ def main(arguments: list[str] | None = None, check: Check = try_out) -> int:
 
 
 def _update_files(options: argparse.Namespace, check: Check) -> int:
-    # The configuration first: an override without its class does no harm, a class without its override does.
-    paths = [options.spec.with_name("generator-config.yaml"), options.spec]
-    config, spec = (_read(path) for path in paths)
+    files = paths(options.spec)
+    config, spec = texts = read_texts(files)
     result = update(spec, config, options.sources)
-    texts = {paths[0]: (config, result.config), paths[1]: (spec, result.spec)}
-    new = {path: after for path, (before, after) in texts.items() if after != before}
-    report = _as_json(result, bool(new)) if options.json else _as_text(result, [path.name for path in new])
-    if new:
-        check(_parsed(result.spec), overrides.read("generator-config.yaml", result.config))
-        replace_files(new)
+    new = write(result, files, texts, check)
     try:
-        print(report, flush=True)
+        print(_as_json(result, bool(new)) if options.json else _as_text(result, new), flush=True)
     except OSError as error:  # a pipe that is closed; the files are as they should be all the same
         print(f"update_spec: the report cannot be printed ({error.strerror})", file=sys.stderr)
     return int(breaks(result.changes))
+
+
+def paths(spec: Path) -> list[Path]:
+    """The configuration first: an override without its class does no harm, a class without its override does."""
+    return [spec.with_name("generator-config.yaml"), spec]
+
+
+def read_texts(files: list[Path]) -> list[str]:
+    return [_read(path) for path in files]
+
+
+def write(result: Update, files: list[Path], before: list[str], check: Check) -> list[str]:
+    """Both files or none. Returns the names of those that changed."""
+    new = {
+        path: after
+        for path, old, after in zip(files, before, [result.config, result.spec], strict=True)
+        if after != old
+    }
+    if new:
+        check(_parsed(result.spec), overrides.read("generator-config.yaml", result.config))
+        replace_files(new)
+    return [path.name for path in new]
 
 
 def _parsed(spec: str) -> Mapping[str, Any]:

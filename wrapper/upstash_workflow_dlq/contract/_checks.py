@@ -19,6 +19,9 @@ from ._spec import Spec
 # Per answer. Each costs microseconds, and a page can have any number of them.
 MAX_VIOLATIONS = 2_000
 
+# Of a list in an undocumented field: how many tell of what type they are.
+MAX_ITEMS_SHOWN = 100
+
 # Of an int that fits into a float, too.
 MAX_DIGITS = 300
 LARGE_INT: int = 10**MAX_DIGITS
@@ -75,8 +78,8 @@ class Body:
         except ValueError:
             yield DriftKind.NOT_JSON, "", "" if content else "no body"
             return
-        for path in self._shape.undocumented(value):
-            yield DriftKind.UNDOCUMENTED_FIELD, path, ""
+        for path, held in self._shape.undocumented(value):
+            yield DriftKind.UNDOCUMENTED_FIELD, path, held
         for error in self._violations(value, content):
             yield from self._described(error)
 
@@ -136,11 +139,11 @@ class Shape:
         opened = any(schema.get(word, False) is not False for schema in self._schemas for word in opening)
         return bool(self.fields) and not opened
 
-    def undocumented(self, value: Any) -> set[str]:
-        """Paths of the fields that the schema does not name, such as `messages[].notBefore`."""
-        found: set[tuple[str, str]] = set()
+    def undocumented(self, value: Any) -> set[tuple[str, str]]:
+        """The fields that the schema does not name: path, such as `messages[].notBefore`, and type of the value."""
+        found: set[tuple[str, str, str]] = set()
         self._search(value, "", found)
-        return {_joined(path, name) for path, name in found}
+        return {(_joined(path, name), held) for path, name, held in found}
 
     def path(self, location: Iterable[str | int]) -> str:
         """A place in a value, with `*` for what the schema does not name: the keys of a map are data, too."""
@@ -154,11 +157,11 @@ class Shape:
                 path, shape = f"{path}.*".removeprefix("."), shape.others
         return path
 
-    def _search(self, value: Any, path: str, found: set[tuple[str, str]]) -> None:
+    def _search(self, value: Any, path: str, found: set[tuple[str, str, str]]) -> None:
         if isinstance(value, dict):
             others = value.keys() - self.fields.keys()
             if self.is_closed:
-                found.update((path, name) for name in others)
+                found.update((path, name, _shown_type(value[name])) for name in others)
             for name, field in self._searched.items():
                 if name in value:
                     field._search(value[name], _joined(path, name), found)
@@ -231,6 +234,13 @@ def _joined(path: str, name: str) -> str:
 def _type_name(value: Any) -> str:
     names = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
     return names.get(type(value), "number")
+
+
+def _shown_type(value: Any) -> str:
+    if isinstance(value, list):
+        held = sorted({_shown_type(item) for item in value[:MAX_ITEMS_SHOWN]})
+        return f"array of {' or '.join(held)}" if held else "array"
+    return "integer" if type(value) is int else _type_name(value)
 
 
 def _refuse_to_fetch(uri: str) -> NoReturn:

@@ -42,7 +42,7 @@ class Drift:
     path: str = ""
     """The field, such as `messages[].notBefore` or `messages[].header.*`; empty for the whole body."""
     detail: str = ""
-    """What was found and what is documented, in the words of the schema; may be empty."""
+    """What was found and what is documented, in the words of the schema; of a new field its type; may be empty."""
     count: int = 1
     """Answers, not fields: a page on which each run has the field counts once."""
 

@@ -1,0 +1,230 @@
+"""What a monitor saw, in the words of spec_diff, and as additions to openapi.yaml."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from conftest import TOKEN
+from fakes import Answer, Wire
+from specs import CONFIG, TODAY, Result, load
+from upstash_workflow_dlq import DLQClient, DLQError
+from upstash_workflow_dlq.contract import ContractMonitor
+
+from tools.spec import drift as spec_drift
+from tools.spec import update as spec_update
+from tools.spec.document import canonical
+
+Drift = Callable[..., Result]
+
+LINE = {
+    "kind": "undocumented_operation",
+    "operation": "POST /v2/workflows/dlq/*",
+    "status": 200,
+    "path": "",
+    "detail": "",
+    "count": 1,
+}
+RUN = {"dlqId": "1", "priority": 7, "tags": ["a"], "maxRetries": "3"}
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Callable[..., Path]:
+    """The report of a monitor that saw these answers to `get`."""
+
+    def write(*answers: Answer) -> Path:
+        spec = tmp_path / "monitored.yaml"
+        spec.write_text(TODAY)
+        monitor = ContractMonitor(spec=spec)
+        with DLQClient(TOKEN, transport=Wire(*answers), retry=None) as client, monitor.watching(client):
+            for _ in answers:
+                try:
+                    client.get("1")
+                except DLQError:
+                    continue
+        path = tmp_path / "report.json"
+        path.write_text(monitor.to_json())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def drift(spec_file: Path, capsys: pytest.CaptureFixture[str]) -> Drift:
+    def run(*arguments: object) -> Result:
+        status = spec_drift.main(["--spec", str(spec_file), *map(str, arguments)], check=lambda spec, config: None)
+        return Result(status, *capsys.readouterr())
+
+    return run
+
+
+def test_it_is_said_as_spec_diff_says_it(drift: Drift, report: Callable[..., Path], spec_file: Path) -> None:
+    path = report(RUN, {"dlqId": "1", "priority": 8}, httpx.Response(418, json={"error": "tea"}))
+    told = drift(path, "--json")
+    assert told.status == 1  # maxRetries is a string
+    nowhere = dict.fromkeys(["direction", "status", "in", "parameter", "model", "property"])
+    of_a_run = {**nowhere, "direction": "response", "status": "200", "model": "WorkflowDLQMessage"}
+    once, twice = "(in 1 of 3 checked answers)", "(in 2 of 3 checked answers)"
+    assert told.json["changes"] == [
+        {
+            "class": "breaking",
+            "operations": ["getFailedRun"],
+            **of_a_run,
+            "property": "maxRetries",
+            "message": f"has another type: string instead of integer {once}",
+        },
+        {
+            "class": "added",
+            "operations": ["getFailedRun"],
+            **of_a_run,
+            "property": "priority",
+            "message": f"is new: integer {twice}",
+        },
+        {
+            "class": "added",
+            "operations": ["getFailedRun"],
+            **of_a_run,
+            "property": "tags",
+            "message": f"is new: array of string {once}",
+        },
+        {
+            "class": "added",
+            "operations": ["getFailedRun"],
+            **nowhere,
+            "direction": "response",
+            "status": "418",
+            "message": f"is new {once}",
+        },
+    ]
+    assert spec_file.read_text() == TODAY
+
+
+def test_it_can_be_read(drift: Drift, report: Callable[..., Path]) -> None:
+    assert drift(report({"dlqId": "1", "priority": 7})).out.splitlines() == [
+        "Added (1)",
+        "- getFailedRun: answer 200, property WorkflowDLQMessage.priority is new: integer (in 1 of 1 checked answers)",
+        "",
+        "To add what is new to openapi.yaml, pass --add.",
+    ]
+    assert drift(report({"dlqId": "1"})).out == "The answers are as openapi.yaml says.\n"
+
+
+def test_what_is_new_becomes_an_addition_with_its_evidence(
+    drift: Drift, report: Callable[..., Path], spec_file: Path
+) -> None:
+    result = drift(report(RUN, {"dlqId": "1", "priority": 8}, httpx.Response(418, json={})), "--add")
+    assert result.status == 1
+    assert result.out.splitlines()[-1] == "openapi.yaml updated: 3 additions. Next: nox -s regenerate, then nox."
+    after, before = load(spec_file.read_text()), load(TODAY)
+    properties = after["components"]["schemas"]["WorkflowDLQMessage"]["properties"]
+    once, twice = ("not in the vendored pages." for _ in range(2))
+    assert properties.pop("priority") == {"type": "integer", "x-addition": f"Seen in 2 of 3 checked answers; {twice}"}
+    assert properties.pop("tags") == {
+        "type": "array",
+        "items": {"type": "string"},
+        "x-addition": f"Seen in 1 of 3 checked answers; {once}",
+    }
+    answers = after["paths"]["/v2/workflows/dlq/{dlqId}"]["get"]["responses"]
+    assert answers.pop("418") == {
+        "x-addition": f"Seen in 1 of 3 checked answers; {once}",
+        "description": "Seen from the service; the vendor says nothing of it.",
+    }
+    assert canonical(after) == canonical(before)
+    # Nothing else in the file has changed, comments included.
+    lines = iter(spec_file.read_text().splitlines())
+    assert all(line in lines for line in TODAY.splitlines())
+
+
+def test_the_second_time_nothing_is_left_to_add(drift: Drift, report: Callable[..., Path], spec_file: Path) -> None:
+    path = report({"dlqId": "1", "priority": 7})
+    assert drift(path, "--add").status == 0
+    before = spec_file.read_bytes()
+    assert drift(path, "--add").out.splitlines()[-1] == "Nothing to add."
+    assert spec_file.read_bytes() == before
+
+
+def test_an_update_keeps_an_addition_until_the_source_has_it(
+    drift: Drift, report: Callable[..., Path], spec_file: Path, tmp_path: Path
+) -> None:
+    drift(report({"dlqId": "1", "priority": 7}), "--add")
+    added = spec_file.read_text()
+    source = tmp_path / "source.yaml"
+    source.write_text(TODAY)
+    kept = spec_update.update(added, CONFIG, [str(source)])
+    assert kept.spec == added
+    documented = added.replace("Seen in 1 of 1 checked answers; not in the vendored pages.", "x")
+    source.write_text(documented.replace("x-addition: x", "description: How urgent it is."))
+    told = spec_update.update(added, CONFIG, [str(source)])
+    assert [str(change) for change in told.changes] == [
+        "listFailedRuns, getFailedRun: property WorkflowDLQMessage.priority is documented by the vendor now"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("types", "schema"),
+    [
+        (["string"], {"type": "string"}),
+        (["array of string"], {"type": "array", "items": {"type": "string"}}),
+        (["array"], {"type": "array"}),
+        (["integer", "null"], {"anyOf": [{"type": "integer"}, {"type": "null"}]}),
+        (
+            ["array of integer or null"],
+            {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "null"}]}},
+        ),
+        (["array of array of string"], {"type": "array", "items": {"type": "array", "items": {"type": "string"}}}),
+        ([""], {}),  # a report of an older client, which did not say
+    ],
+)
+def test_the_schema_of_what_was_seen(types: list[str], schema: dict[str, Any]) -> None:
+    assert spec_drift.schema_of(types) == schema
+
+
+def test_a_field_of_two_types_is_one_addition(drift: Drift, report: Callable[..., Path], spec_file: Path) -> None:
+    drift(report({"dlqId": "1", "priority": 7}, {"dlqId": "1", "priority": None}), "--add")
+    added = load(spec_file.read_text())["components"]["schemas"]["WorkflowDLQMessage"]["properties"]["priority"]
+    assert added["anyOf"] == [{"type": "integer"}, {"type": "null"}]
+
+
+def test_what_an_answer_cannot_tell_is_left_to_a_person(drift: Drift, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps({"checked": 1, "drift": [LINE]}))
+    told = drift(path, "--add")
+    assert told.status == 0
+    assert told.out.splitlines()[-4:] == [
+        "Not added: write these by hand",
+        "- POST /v2/workflows/dlq/*",
+        "",
+        "Nothing to add.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (None, "cannot be read (No such file or directory); pass what ContractMonitor.to_json() wrote"),
+        ("{", "is not JSON"),
+        ("[]", "has no list `drift`"),
+        ('{"drift": []}', "says that no answer was checked"),
+        ('{"checked": 0, "drift": []}', "says that no answer was checked"),
+        ('{"checked": 1, "drift": [7]}', "has a line that no ContractMonitor writes: 7"),
+        (
+            json.dumps({"checked": 1, "drift": [{**LINE, "kind": "odd"}]}),
+            "drift of the kind 'odd', which is none of undocumented_operation, ",
+        ),
+    ],
+)
+def test_a_report_that_cannot_be_used_is_two(
+    drift: Drift, tmp_path: Path, spec_file: Path, content: str | None, complaint: str
+) -> None:
+    path = tmp_path / "report.json"
+    if content is not None:
+        path.write_text(content)
+    told = drift(path, "--add")
+    assert (told.status, told.out) == (2, "")
+    assert complaint in told.error
+    assert told.error.endswith("(openapi.yaml is untouched)")
+    assert spec_file.read_text() == TODAY
