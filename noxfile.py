@@ -123,7 +123,7 @@ def rehearse(session: nox.Session) -> None:
     Takes three minutes; CI runs it beside the others.
     """
     session.install(*tools("generate", "tests"))
-    left_out = shutil.ignore_patterns(".*", "__pycache__", "build", "dist", "*.egg-info")
+    left_out = shutil.ignore_patterns(".git", ".nox", ".venv", ".*cache", "__pycache__", "build", "dist", "*.egg-info")
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder, "tree")
         shutil.copytree(ROOT, copy, ignore=left_out)
