@@ -67,8 +67,8 @@ def test_it_is_said_as_spec_diff_says_it(drift: Drift, report: Callable[..., Pat
     told = drift(path, "--json")
     assert told.status == 1  # maxRetries is a string
     nowhere = dict.fromkeys(["direction", "status", "in", "parameter", "model", "property"])
-    of_a_run = {**nowhere, "direction": "response", "status": "200", "model": "WorkflowDLQMessage"}
-    once, twice = "(in 1 of 3 checked answers)", "(in 2 of 3 checked answers)"
+    of_a_run = {**nowhere, "direction": "response", "model": "WorkflowDLQMessage"}
+    once, twice = (f"(in answers: {count} of getFailedRun; 3 checked)" for count in (1, 2))
     assert told.json["changes"] == [
         {
             "class": "breaking",
@@ -106,7 +106,8 @@ def test_it_is_said_as_spec_diff_says_it(drift: Drift, report: Callable[..., Pat
 def test_it_can_be_read(drift: Drift, report: Callable[..., Path]) -> None:
     assert drift(report({"dlqId": "1", "priority": 7})).out.splitlines() == [
         "Added (1)",
-        "- getFailedRun: answer 200, property WorkflowDLQMessage.priority is new: integer (in 1 of 1 checked answers)",
+        "- getFailedRun: property WorkflowDLQMessage.priority is new: integer "
+        "(in answers: 1 of getFailedRun; 1 checked)",
         "",
         "To add what is new to openapi.yaml, pass --add.",
     ]
@@ -118,19 +119,26 @@ def test_what_is_new_becomes_an_addition_with_its_evidence(
 ) -> None:
     result = drift(report(RUN, {"dlqId": "1", "priority": 8}, httpx.Response(418, json={})), "--add")
     assert result.status == 1
-    assert result.out.splitlines()[-1] == "openapi.yaml updated: 3 additions. Next: nox -s regenerate, then nox."
+    assert result.out.splitlines()[-3:] == [
+        "openapi.yaml updated; added: getFailedRun: property WorkflowDLQMessage.priority; "
+        "getFailedRun: property WorkflowDLQMessage.tags; getFailedRun: answer 418.",
+        "",
+        "Next: nox -s regenerate, then nox.",
+    ]
     after, before = load(spec_file.read_text()), load(TODAY)
     properties = after["components"]["schemas"]["WorkflowDLQMessage"]["properties"]
-    once, twice = ("not in the vendored pages." for _ in range(2))
-    assert properties.pop("priority") == {"type": "integer", "x-addition": f"Seen in 2 of 3 checked answers; {twice}"}
+    once, twice = (
+        f"Seen in answers: {count} of getFailedRun; 3 checked; not in the vendored pages." for count in (1, 2)
+    )
+    assert properties.pop("priority") == {"type": "integer", "x-addition": twice}
     assert properties.pop("tags") == {
         "type": "array",
         "items": {"type": "string"},
-        "x-addition": f"Seen in 1 of 3 checked answers; {once}",
+        "x-addition": once,
     }
     answers = after["paths"]["/v2/workflows/dlq/{dlqId}"]["get"]["responses"]
     assert answers.pop("418") == {
-        "x-addition": f"Seen in 1 of 3 checked answers; {once}",
+        "x-addition": once,
         "description": "Seen from the service; the vendor says nothing of it.",
     }
     assert canonical(after) == canonical(before)
@@ -156,7 +164,7 @@ def test_an_update_keeps_an_addition_until_the_source_has_it(
     source.write_text(TODAY)
     kept = spec_update.update(added, CONFIG, [str(source)])
     assert kept.spec == added
-    documented = added.replace("Seen in 1 of 1 checked answers; not in the vendored pages.", "x")
+    documented = added.replace("Seen in answers: 1 of getFailedRun; 1 checked; not in the vendored pages.", "x")
     source.write_text(documented.replace("x-addition: x", "description: How urgent it is."))
     told = spec_update.update(added, CONFIG, [str(source)])
     assert [str(change) for change in told.changes] == [
@@ -181,6 +189,23 @@ def test_an_update_keeps_an_addition_until_the_source_has_it(
 )
 def test_the_schema_of_what_was_seen(types: list[str], schema: dict[str, Any]) -> None:
     assert spec_drift.schema_of(types) == schema
+
+
+def test_what_several_operations_answer_with_is_one_place(drift: Drift, tmp_path: Path, spec_file: Path) -> None:
+    lines = [
+        {**LINE, "kind": "undocumented_field", "operation": name, "path": path, "detail": "integer", "count": count}
+        for name, path, count in [("getFailedRun", "priority", 1), ("listFailedRuns", "messages[].priority", 3)]
+    ]
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps({"checked": 5, "drift": lines}))
+    assert drift(path, "--add").out.splitlines()[1:] == [
+        "- getFailedRun, listFailedRuns: property WorkflowDLQMessage.priority is new: integer "
+        "(in answers: 1 of getFailedRun, 3 of listFailedRuns; 5 checked)",
+        "",
+        "openapi.yaml updated; added: getFailedRun, listFailedRuns: property WorkflowDLQMessage.priority.",
+        "",
+        "Next: nox -s regenerate, then nox.",
+    ]
 
 
 def test_a_field_of_two_types_is_one_addition(drift: Drift, report: Callable[..., Path], spec_file: Path) -> None:

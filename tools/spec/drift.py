@@ -59,10 +59,6 @@ class Drift:
             raise Unusable(f"the report has drift of the kind {line['kind']!r}, which is none of {', '.join(KINDS)}")
         return cls(**{name: line[name] for name in kinds}, checked=checked)
 
-    @property
-    def evidence(self) -> str:
-        return f"in {self.count:,} of {self.checked:,} checked answers"
-
 
 @dataclass
 class Target:
@@ -72,6 +68,17 @@ class Target:
     lacking: Any = None
     missing: str = ""
     seen: list[Drift] = field(default_factory=list)
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(drift.operation for drift in self.seen))
+
+    @property
+    def evidence(self) -> str:
+        # A page may have one field in several types, and counts for each.
+        counts = {name: max(drift.count for drift in self.seen if drift.operation == name) for name in self.operations}
+        shown = ", ".join(f"{count:,} of {name}" for name, count in counts.items())
+        return f"in answers: {shown}; {self.seen[0].checked:,} checked"
 
 
 class Spec:
@@ -158,7 +165,10 @@ def targets(spec: Spec, drifts: Iterable[Drift]) -> list[tuple[Kind, str, Target
         target = spec.target(drift)
         if target.missing and target.missing in target.lacking:
             continue  # the spec has it by now
-        found.setdefault((drift.kind, target.place), target).seen.append(drift)
+        # A schema with a name is one place, whichever operations answer with it.
+        place = replace(target.place, operation="", status="" if target.place.model else target.place.status)
+        target.place = place
+        found.setdefault((drift.kind, place), target).seen.append(drift)
     return [(*KINDS[kind], target) for (kind, _), target in found.items()]
 
 
@@ -168,10 +178,8 @@ def changes(found: Iterable[tuple[Kind, str, Target]]) -> list[Change]:
     def told() -> Iterator[Change]:
         for kind, message, target in found:
             details = " or ".join(dict.fromkeys(drift.detail for drift in target.seen if drift.detail))
-            counts = "; ".join(drift.evidence for drift in target.seen)
-            text = f"{message}{f': {details}' if details else ''} ({counts})"
-            operations = tuple(dict.fromkeys(drift.operation for drift in target.seen))
-            yield Change(kind, replace(target.place, operation=""), text, operations)
+            text = f"{message}{f': {details}' if details else ''} ({target.evidence})"
+            yield Change(kind, target.place, text, target.operations)
 
     order = list(Kind)
     return sorted(told(), key=lambda change: order.index(change.kind))
@@ -183,12 +191,11 @@ def add(found: Iterable[tuple[Kind, str, Target]]) -> tuple[list[str], list[str]
     for kind, _, target in found:
         if kind is not Kind.ADDED:
             continue
-        operations = ", ".join(dict.fromkeys(drift.operation for drift in target.seen))
-        name = ": ".join(filter(None, [operations, str(target.place)]))
+        name = ": ".join(filter(None, [", ".join(target.operations), str(target.place)]))
         if not target.missing:
             left.append(name)
             continue
-        reason = f"Seen {'; '.join(drift.evidence for drift in target.seen)}; not in the vendored pages."
+        reason = f"Seen {target.evidence}; not in the vendored pages."
         if target.place.property:
             node = {**schema_of(drift.detail for drift in target.seen), MARK: reason}
         else:
@@ -246,7 +253,8 @@ def _tell(options: argparse.Namespace, check: update.Check) -> int:
             paragraphs.append("\n".join(["Not added: write these by hand", *(f"- {printable(name)}" for name in left)]))
         if added:
             files = " and ".join(reversed(written))
-            paragraphs.append(f"{files} updated: {len(added)} additions. Next: nox -s regenerate, then nox.")
+            paragraphs.append(f"{files} updated; added: {'; '.join(map(printable, added))}.")
+            paragraphs.append("Next: nox -s regenerate, then nox.")
         else:
             paragraphs.append("Nothing to add.")
     elif any(target.missing for _, _, target in found):
