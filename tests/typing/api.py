@@ -19,6 +19,7 @@ from upstash_workflow_dlq import (
     Retry,
     RunFilters,
     StartedRun,
+    Step,
 )
 from upstash_workflow_dlq.contract import ContractMonitor, Drift
 from upstash_workflow_rest import AuthenticatedClient
@@ -85,6 +86,12 @@ def fields(run: FailedRun) -> None:
     assert_type(run.body_text, str | None)
     assert_type(run.failure, Failure)
     assert_type(run.failure_function, FailureFunction | None)
+    assert_type(run.stack, str | None)
+    assert_type(run.steps, tuple[Step, ...])
+    assert_type(run.initial_payload, bytes | None)
+    assert_type(run.redacted, tuple[str, ...])
+    assert_type(run.entered_at, datetime | None)
+    assert_type(run.expires_at(timedelta(days=7)), datetime | None)
     assert_type(run.extra, dict[str, Any])
     assert_type(run.message, WorkflowDLQMessage)
     if run.failure_function is not None:

@@ -12,19 +12,21 @@ if _typing.TYPE_CHECKING:
     from ._async_client import *
     from ._client import *
     from ._core.bulk import *
+    from ._core.failure import *
     from ._core.filters import *
     from ._core.overrides import *
     from ._core.progress import *
     from ._core.reading import *
     from ._core.run import *
+    from ._core.steps import *
     from ._net.lists import *
     from ._net.rules import *
 
 # Where the other public names are, each in the `__all__` of its module. A module is loaded when it is searched for one
 # of them, the light ones first: catching an error, or naming a type, takes no HTTP client.
 _MODULES = (
-    *("._core.run", "._core.filters", "._core.reading", "._net.lists", "._client", "._async_client"),
-    *("._core.overrides", "._core.bulk", "._core.progress", "._net.rules"),
+    *("._core.run", "._core.failure", "._core.steps", "._core.filters", "._core.reading", "._net.lists"),
+    *("._client", "._async_client", "._core.overrides", "._core.bulk", "._core.progress", "._net.rules"),
 )
 
 

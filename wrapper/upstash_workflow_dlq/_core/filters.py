@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple, TypedDict
 from urllib.parse import urlencode
 
 from . import checks
-from .run import FailureFunctionState
+from .failure import FailureFunctionState
 from .times import THIS_CENTURY, parse_iso, to_milliseconds
 
 __all__ = ["RunFilters", "ScanFilters"]

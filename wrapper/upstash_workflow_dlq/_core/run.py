@@ -2,106 +2,26 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from enum import StrEnum
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from .._redaction import redacted
 from ..errors import InvalidResponseError
-from . import checks, fields, generated
-from .answers import reason_phrase
+from . import checks, fields, generated, times
+from .failure import Failure, FailureFunction, read_failure
 from .fields import Field, PayloadView, ResponseView
+from .redacted import is_redacted, redacted_places
+from .steps import Step, completed_steps, find_initial_payload, find_stack
 
 if TYPE_CHECKING:
-    import httpx
     from upstash_workflow_rest.models import WorkflowDLQMessage
 
     from .json import Head
 
 T = TypeVar("T")
 
-__all__ = ["FailedRun", "Failure", "FailureFunction", "FailureFunctionState", "StartedRun"]
-
-
-class FailureFunctionState(StrEnum):
-    """Where the failure function of a run stands."""
-
-    CALLBACK_INPROGRESS = "CALLBACK_INPROGRESS"
-    CALLBACK_SUCCESS = "CALLBACK_SUCCESS"
-    CALLBACK_FAIL = "CALLBACK_FAIL"
-    CALLBACK_CANCELED = "CALLBACK_CANCELED"
-
-
-class Failure(NamedTuple):
-    """Why a run failed. Group by `name`; `message` has the details of this one."""
-
-    name: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.message}" if self.message else self.name
-
-
-def _state(value: Any) -> FailureFunctionState | str | None:
-    name = fields.text(value)
-    if not name:
-        return None
-    return FailureFunctionState(name) if name in FailureFunctionState.__members__ else name
-
-
-class FailureFunction(ResponseView):
-    """What became of a run's failure function (or failure URL), as far as the payload says."""
-
-    __slots__ = ("_run_name",)
-    _run_name: str
-
-    state = Field("state", _state, "A `FailureFunctionState`; a string if the service has a new one.")
-    response_status = Field("responseStatus", fields.integer, "HTTP status that the failure function answered.")
-
-    def __init__(
-        self,
-        state: str | None = None,
-        response_status: int | None = None,
-        response_headers: Mapping[str, list[str]] | None = None,
-        response_body: bytes | str | None = None,
-    ) -> None:
-        payload: dict[str, Any] = {"state": state, "responseStatus": response_status}
-        payload["responseHeaders"] = None if response_headers is None else dict(response_headers)
-        if isinstance(response_body, bytes):
-            payload["responseBodyBase64"] = b64encode(response_body).decode()
-        else:
-            payload["responseBody"] = response_body
-        super().__init__({key: value for key, value in payload.items() if value is not None})
-        object.__setattr__(self, "_run_name", "no failed run")
-
-    @classmethod
-    def _of(cls, payload: dict[str, Any], run_name: str) -> Self:
-        function = cls.__new__(cls)
-        object.__setattr__(function, "_payload", payload)
-        object.__setattr__(function, "_run_name", run_name)
-        return function
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return self._of, (self._payload, self._run_name)
-
-    def __hash__(self) -> int:
-        state = self._payload.get("state")
-        return hash(state) if isinstance(state, str) else 0
-
-    def __repr__(self) -> str:
-        state, status = (self._payload.get(key) for key in ("state", "responseStatus"))
-        return redacted(f"FailureFunction(state={state!r}, response_status={status!r})")
-
-    def _name(self) -> str:
-        return f"the failure function of {self._run_name}"
-
-    @property
-    def response_headers(self) -> httpx.Headers:
-        """Headers that the failure function answered; names in any case."""
-        # One of the vendor's sources spells the key in the singular.
-        return self._read("responseHeaders", fields.headers) or self._read("responseHeader", fields.headers)
+__all__ = ["FailedRun", "StartedRun"]
 
 
 class FailedRun(ResponseView):
@@ -244,7 +164,8 @@ class FailedRun(ResponseView):
     def body(self) -> bytes | None:
         """Body sent to the step, whichever of the two encodings it came in.
 
-        After the first step this is not the run's input: the vendor's SDKs put the results of completed steps into it.
+        After the first step this is not the run's input (that is `initial_payload`): the vendor's SDKs put the results
+        of completed `steps` into it.
         """
         return self._read_bytes("body", "bodyBase64")
 
@@ -282,14 +203,40 @@ class FailedRun(ResponseView):
             answer = self.response_json()
         except InvalidResponseError:
             answer = None
-        name, message = (answer.get("error"), answer.get("message")) if isinstance(answer, dict) else (None, None)
-        details = message if isinstance(message, str) else ""
-        if isinstance(name, str) and name:
-            return Failure(name, details)
-        status = self.response_status
-        if not status:
-            return Failure("no response", details)
-        return Failure(f"HTTP {status}", details or _phrase(status))
+        return read_failure(answer, lambda: self.response_status)
+
+    @property
+    def stack(self) -> str | None:
+        """Stack trace of the error JSON that workflow endpoints answer; None if there is none."""
+        return find_stack(self.response_body)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Steps that were completed before the one that failed, as far as `body` has them; decoded each time."""
+        return completed_steps(self.body)
+
+    @property
+    def initial_payload(self) -> bytes | None:
+        """The run's input, from wherever in `body` it is. None if the body was left out, or is redacted."""
+        payload = find_initial_payload(self.body)
+        return None if payload is not None and is_redacted(payload) else payload
+
+    @property
+    def redacted(self) -> tuple[str, ...]:
+        """What reads `REDACTED:` and a hash: names of attributes, and of headers as in `headers.X-Name`."""
+        return tuple(dict.fromkeys(redacted_places(self._payload)))
+
+    @property
+    def entered_at(self) -> datetime | None:
+        """When the run entered the dead-letter queue: what `dlq_id` begins with. None if it looks otherwise."""
+        return times.of_dlq_id(self.dlq_id)
+
+    def expires_at(self, retention: timedelta) -> datetime | None:
+        """When the service drops this entry, if it keeps entries so long. None if `entered_at` is.
+
+        The retention depends on the plan: from 3 days to 3 months.
+        """
+        return times.later(self.entered_at, "retention", retention)
 
     @property
     def message(self) -> WorkflowDLQMessage:
@@ -358,9 +305,6 @@ class _StartedPayload(PayloadView):
         return f"the started run in {self._where}"
 
 
-FailureFunction._KNOWN = fields.known_keys(
-    FailureFunction, "responseHeaders", "responseHeader", "responseBody", "responseBodyBase64"
-)
 FailedRun._KNOWN = fields.known_keys(
     FailedRun,
     *("dlqId", "workflowUrl", "workflowRunId", "workflowCreatedAt", "createdAt", "responseStatus"),
@@ -389,9 +333,3 @@ def has_status(run: FailedRun, statuses: frozenset[int]) -> bool:
         return run.response_status in statuses
     except InvalidResponseError:
         return False
-
-
-def _phrase(status: int) -> str:
-    if status == 489:
-        return "Non-Retryable Error"
-    return reason_phrase(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,3 +34,28 @@ def parse_iso(text: str) -> datetime:
         return isoparse(text.strip())
     except OverflowError:  # midnight at the end of the last day of the calendar
         raise ValueError("this is after the year 9999") from None
+
+
+_DLQ_ID = re.compile(r"([0-9]{12,13})-[0-9]+")
+
+
+def of_dlq_id(dlq_id: str | None) -> datetime | None:
+    """The time that an id begins with, such as `1752829295505-0`; None if it has another shape.
+
+    No document promises that shape, so numbers that are no time of this century are taken for something else.
+    """
+    found = _DLQ_ID.fullmatch(dlq_id or "")
+    milliseconds = int(found[1]) if found else 0
+    return from_milliseconds(milliseconds) if milliseconds in THIS_CENTURY else None
+
+
+def later(moment: datetime | None, name: str, wait: timedelta) -> datetime | None:
+    """`name` is what messages call the wait."""
+    if not isinstance(wait, timedelta):
+        raise TypeError(f"{name} takes a timedelta, such as timedelta(days=7), not {type(wait).__name__}")
+    if wait <= timedelta(0):
+        raise ValueError(f"{name} is {wait}; it must be longer than nothing")
+    try:
+        return None if moment is None else moment + wait
+    except OverflowError:
+        raise ValueError(f"{name} is {wait}, which ends after the year 9999") from None
