@@ -77,7 +77,7 @@ def drift_of_the_service(session: nox.Session) -> None:
     parser.add_argument("--report", default="drift-report.json")
     options, others = parser.parse_known_args(session.posargs)
     if options.live:
-        session.install("-e", ".[emulator,contract]", *tools("tests"))
+        session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
         # 1: the tests have found drift. 5: there was no token, so they were skipped.
         report = ("--report", options.report)
         session.run("pytest", "tests/contract/live.py", "-rs", "--tb=line", *report, success_codes=[0, 1, 5])
@@ -111,7 +111,7 @@ def run_with_its_status(session: nox.Session, module: str, *arguments: str) -> N
 @nox.session
 def verdicts(session: nox.Session) -> None:
     """Every edit of a spec whose class is known, and 2,000 pairs of them (`-- NUMBER` for more). Takes five minutes."""
-    session.install(*tools("tests"), "-e", ".[emulator,contract]")
+    session.install(*tools("tests"), "-e", ".[cli,emulator,contract]")
     examples = session.posargs[0] if session.posargs else "2000"
     session.run("pytest", "tests/tools/test_verdicts.py", env={"VERDICT_EXAMPLES": examples})
 
@@ -136,7 +136,7 @@ def rehearse(session: nox.Session) -> None:
             # As the vendor publishes it, with a server by region: 1, since that breaks.
             session.run("python", "-m", "tools.spec.update", f"{specs}/published.yaml", success_codes=[1])
             session.run("python", "-m", "tools.spec.regenerate")
-            session.install("-e", ".[emulator,contract]", silent=True)
+            session.install("-e", ".[cli,emulator,contract]", silent=True)
             session.run("pytest", *OF_THE_CLIENT, *session.posargs)
 
 
@@ -152,7 +152,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """mypy --strict over everything written here, and over the generated client."""
-    session.install("-e", ".[emulator,contract]", *tools("typing"))
+    session.install("-e", ".[cli,emulator,contract]", *tools("typing"))
     session.run("mypy")
 
 
@@ -191,7 +191,7 @@ def tests_of_wheel(session: nox.Session) -> None:
     if len(session.posargs) != 1:
         session.error("pass the wheel: nox -s tests_of_wheel -- dist/NAME.whl")
     wheel = Path(session.posargs[0]).resolve()
-    session.install(f"{wheel}[emulator,contract]", *tools("tests"))
+    session.install(f"{wheel}[cli,emulator,contract]", *tools("tests"))
     session.run("python", "-c", "import upstash_workflow_dlq as it; assert 'site-packages' in it.__file__, it.__file__")
     # The one test that is about the checkout.
     of_checkout = "tests/contract/test_checks.py::test_a_checkout_has_the_spec_in_its_root_only"
@@ -200,9 +200,9 @@ def tests_of_wheel(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """A triage from start to end, against the emulator."""
-    session.install("-e", ".[emulator]", silent=True)
-    session.run("python", "examples/triage.py")
+    """A night on call from start to end: the command line, against the emulator."""
+    session.install("-e", ".[cli,emulator]", silent=True)
+    session.run("python", "examples/night.py")
 
 
 @nox.session
@@ -211,7 +211,7 @@ def contract(session: nox.Session) -> None:
 
     `-- --live [--report FILE]` asks the real service instead (reads only; needs QSTASH_TOKEN) and writes how it drifts.
     """
-    session.install("-e", ".[emulator,contract]", *tools("tests"))
+    session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
     arguments = [argument for argument in session.posargs if argument != "--live"]
     if "--live" in session.posargs:
         session.run("pytest", "tests/contract/live.py", "-rs", "-v", *arguments)
@@ -251,7 +251,7 @@ def bench(session: nox.Session) -> None:
     Keep the machine quiet meanwhile. With Node.js and npm, the vendor's JavaScript SDK is a peer too.
     """
     # Not editable: compiled when installed, as users have it, and as the peers are.
-    session.install(".", *tools("bench"))
+    session.install(".[cli]", *tools("bench"))
     arguments = ["--json", "bench.json", "--picture", "docs/workers.svg", *session.posargs]
     with tempfile.TemporaryDirectory() as folder:
         if shutil.which("node") and shutil.which("npm"):
@@ -263,7 +263,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def tests_of_tools(session: nox.Session) -> None:
     """All tests of tools/, which run on one Python and are not shipped. `-- ARGS` passes ARGS to pytest instead."""
-    session.install("-e", ".[emulator,contract]", *tools("tests"))
+    session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
     session.run("pytest", *(session.posargs or ("tests/tools", *IN_TWO_PROCESSES)))
 
 
@@ -273,7 +273,7 @@ def tests(session: nox.Session) -> None:
 
     `nox -s tests -- ARGS` passes ARGS to pytest, in one process and without coverage.
     """
-    session.install("-e", ".[emulator,contract]", *tools("tests"))
+    session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
     if session.posargs:
         session.run("pytest", *session.posargs)
         return

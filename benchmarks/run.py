@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import subprocess
 import sys
@@ -246,6 +247,33 @@ def starts() -> None:
     row("  httpx alone / qstash", ratio(measured, "httpx", "qstash"))
 
 
+LISTED = """
+from upstash_workflow_dlq import DLQClient
+with DLQClient({token!r}, base_url={url!r}) as dlq:
+    for run in dlq.list():
+        print(run.dlq_id)
+"""
+
+
+def command_line() -> None:
+    def start(*command: str) -> float:
+        before = time.perf_counter()
+        output(sys.executable, *command)
+        return time.perf_counter() - before
+
+    cli = ("-m", "upstash_workflow_dlq")
+    measured = in_turn({"help": partial(start, *cli, "--help"), "bare": partial(start, "-c", "pass")}, rounds=15)
+    row("upstash-dlq --help / python -c pass", ratio(measured, "help", "bare"), at_most=8)
+    with service() as url:
+        os.environ |= {"QSTASH_URL": url, "QSTASH_TOKEN": clients.TOKEN}
+        listing = {
+            "command": partial(start, *cli, "list", "-o", "ids"),
+            "library": partial(start, "-c", LISTED.format(token=clients.TOKEN, url=url)),
+        }
+        measured = in_turn(listing, rounds=9)
+    row("upstash-dlq list -o ids / the library, 10,000 runs", ratio(measured, "command", "library"), at_most=1.3)
+
+
 def clients_made() -> None:
     from upstash_workflow_dlq import DLQClient
 
@@ -266,6 +294,7 @@ def main() -> None:
     options = parser.parse_args()
     starts()
     clients_made()
+    command_line()
     cpu_per_page(options.sdk)
     growth()
     prefetch()

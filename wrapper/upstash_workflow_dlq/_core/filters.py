@@ -12,7 +12,7 @@ from . import checks
 from .failure import FailureFunctionState
 from .times import THIS_CENTURY, parse_iso, to_milliseconds
 
-__all__ = ["RunFilters", "ScanFilters"]
+__all__ = ["RunFilters", "ScanFilters", "filter_names"]
 
 # An aware datetime, an int of Unix milliseconds of this century, or an ISO 8601 string with an offset.
 DateLike = datetime | int | str
@@ -157,7 +157,7 @@ class Filters(NamedTuple):
 
 
 def filter_names() -> list[str]:
-    """Those above, and what the spec has gained since: the other parameters of the generated list."""
+    """All filters by name: those of `RunFilters`, and what the spec has gained since. Loads the generated client."""
     from .generated import new_filters
 
     return [*FILTERS, *new_filters({*FILTERS, *NO_FILTERS})]

@@ -1,0 +1,251 @@
+"""Resume, restart, delete and callbacks: what was confirmed is what is done, and what was not done is told."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Cli
+from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
+
+IDS = [run["dlqId"] for run in failed_runs(60)]
+BILLING = [run["dlqId"] for run in failed_runs(60) if "billing" in (run.get("labels") or [run.get("label")])]
+VERBS = ["resume", "restart", "delete"]
+
+
+def writes(queue: Emulator) -> list[str]:
+    return [f"{request.method} {request.path}" for request in queue.requests if request.method != "GET"]
+
+
+class TestTargets:
+    @pytest.mark.parametrize("verb", VERBS)
+    @pytest.mark.parametrize(
+        ("typed", "got"),
+        [
+            ([], "none"),
+            (["1-0", "--all"], "ids and --all"),
+            (["--label", "billing", "--all"], "filters and --all"),
+            (["1-0", "--label", "billing"], "ids and filters"),
+        ],
+    )
+    def test_exactly_one_is_needed(self, cli: Cli, queue: Emulator, verb: str, typed: list[str], got: str) -> None:
+        result = cli(verb, *typed, "--yes")
+        assert result.code == 2
+        assert f"pass exactly one of ids (or --from), filters and --all; got {got}" in result.error
+        assert queue.requests == []
+
+    @pytest.mark.parametrize("verb", VERBS)
+    def test_without_a_terminal_only_yes_is_a_yes(self, cli: Cli, queue: Emulator, verb: str) -> None:
+        for target in (["--all"], [IDS[0]], ["--label", "billing"], ["--from", "-"]):
+            result = cli(verb, *target, stdin=f"{IDS[0]}\ny\n")
+            assert result.code == 2
+            assert "nothing was sent" in result.error
+        assert queue.requests == []
+
+    @pytest.mark.parametrize("verb", VERBS)
+    def test_a_dry_run_sends_only_reads(self, cli: Cli, queue: Emulator, verb: str) -> None:
+        result = cli(verb, "--label", "billing", "--dry-run", "-o", "json")
+        assert result.code == 0
+        assert result.json["total"] == len(BILLING)
+        assert "Nothing was sent but reads." in result.error
+        assert writes(queue) == []
+
+    def test_ids_come_from_a_file_or_from_stdin(self, cli: Cli, queue: Emulator, tmp_path: Path) -> None:
+        path = tmp_path / "ids.txt"
+        path.write_text(f"{IDS[3]}\n\n  {IDS[4]}  \n{IDS[3]}\n")
+        assert cli("resume", "--from", str(path), "--yes").code == 0
+        assert cli("resume", "--from", "-", "--yes", stdin=f"{IDS[5]}\n").code == 0
+        assert {run.dlq_id for run in queue.started} == {*IDS[3:6]}
+
+    @pytest.mark.parametrize("content", [b"\xff\xfe\x00", None])
+    def test_a_file_that_cannot_be_read_is_refused(
+        self, cli: Cli, queue: Emulator, tmp_path: Path, content: bytes | None
+    ) -> None:
+        path = tmp_path / "ids.txt"
+        if content is not None:
+            path.write_bytes(content)
+        result = cli("delete", "--from", str(path), "--yes")
+        assert result.code == 2
+        assert str(path) in result.error
+        assert queue.requests == []
+
+    def test_an_empty_file_is_nothing_and_not_everything(self, cli: Cli, queue: Emulator, tmp_path: Path) -> None:
+        path = tmp_path / "ids.txt"
+        path.write_text("\n \n")
+        result = cli("delete", "--from", str(path), "--yes")
+        assert (result.code, result.error) == (0, "No failed runs match; nothing was sent.")
+        assert queue.requests == []
+
+    @pytest.mark.parametrize("bad", ["", " ", "..", "a\x1bb"])
+    def test_an_id_that_would_be_another_path_is_refused(self, cli: Cli, queue: Emulator, bad: str) -> None:
+        result = cli("delete", IDS[0], bad, "--yes")
+        assert result.code == 2
+        assert "dlq_id" in result.error
+        assert "\x1b" not in result.error
+        assert writes(queue) == []
+
+
+class TestDoing:
+    @pytest.mark.parametrize(("verb", "kind"), [("resume", "resume"), ("restart", "restart")])
+    def test_runs_of_a_filter_are_started_by_their_ids(self, cli: Cli, queue: Emulator, verb: str, kind: str) -> None:
+        result = cli(verb, "--label", "billing", "--yes", "-o", "json")
+        assert (result.code, result.json["gone"], result.json["remaining"]) == (0, 0, [])
+        assert sorted(run.dlq_id for run in queue.started) == sorted(BILLING)
+        assert {run.kind for run in queue.started} == {kind}
+        assert sorted(run["workflow_run_id"] for run in result.json["started"]) == sorted(
+            run.workflow_run_id for run in queue.started
+        )
+        sent = [request.query for request in queue.requests if request.method == "POST"]
+        assert all("dlqIds=" in query and "label" not in query for query in sent)
+
+    def test_started_runs_are_printed_as_they_come(self, cli: Cli, queue: Emulator) -> None:
+        result = cli("resume", "--all", "--yes", "-o", "ids")
+        assert sorted(result.lines) == sorted(run.workflow_run_id for run in queue.started)
+        assert len(result.lines) == 60
+        assert result.error == "Resumed 60 of 60 runs."
+
+    def test_all_is_the_whole_queue(self, cli: Cli, queue: Emulator) -> None:
+        result = cli("delete", "--all", "--yes")
+        assert (result.code, result.out) == (0, "Deleted 60 of 60 runs.\n")
+        assert queue.runs == []
+
+    def test_overrides_reach_the_service(self, cli: Cli, queue: Emulator) -> None:
+        overrides = [
+            *("--retries", "2", "--delay", "10s", "--retry-delay", "1000", "--flow-key", "k", "--parallelism", "3"),
+            *("--rate-limit", "60", "--period", "1m", "--set-label", "a", "--set-label", "b"),
+            *("--failure-url", "https://my.app/failed"),
+        ]
+        assert cli("resume", IDS[0], *overrides, "--yes").code == 0
+        [started] = queue.started
+        assert started.overrides == {
+            "upstash-retries": "2",
+            "upstash-delay": "10s",
+            "upstash-retry-delay": "1000",
+            "upstash-flow-control-key": "k",
+            "upstash-flow-control-value": "parallelism=3, rate=60, period=1m",
+            "upstash-label": "a,b",
+            "upstash-failure-callback": "https://my.app/failed",
+        }
+
+    @pytest.mark.parametrize(
+        ("typed", "complaint"),
+        [
+            (["--parallelism", "3"], "pass --flow-key"),
+            (["--retries", "-1"], "retries is -1"),
+            (["--delay", "soon\n"], "delay"),
+            (["--retries", "many"], "not a valid integer"),
+        ],
+    )
+    def test_overrides_that_cannot_be_sent_are_refused(
+        self, cli: Cli, queue: Emulator, typed: list[str], complaint: str
+    ) -> None:
+        result = cli("resume", IDS[0], *typed, "--yes")
+        assert result.code == 2
+        assert complaint in result.error
+        assert writes(queue) == []
+
+
+class TestBadNights:
+    @pytest.mark.parametrize("verb", VERBS)
+    def test_runs_that_are_gone_are_told_and_the_others_are_done(self, cli: Cli, queue: Emulator, verb: str) -> None:
+        result = cli(verb, IDS[0], "1-0", IDS[1], "2-0", "--yes")
+        assert result.code == 3
+        assert result.out.endswith(
+            "2 of 4 runs. 2 were gone already: expired, or resumed or deleted by somebody else.\n"
+        )
+        assert {run["dlqId"] for run in queue.runs} == {*IDS} - {*IDS[:2]}
+
+    def test_a_failure_midway_is_partly_done_and_the_rest_can_be_saved(
+        self, cli: Cli, queue: Emulator, tmp_path: Path
+    ) -> None:
+        left = tmp_path / "left.txt"
+        queue.fail(faults.status(500), times=100, method="POST", after=1)
+        result = cli("resume", "--all", "--yes", "--save", str(left), "-o", "ids")
+        assert result.code == 3
+        assert len(result.lines) == len(queue.started) == 50
+        assert "Resumed 50 of 60 runs." in result.err
+        assert f"10 runs remain; their ids are in {left}: go on with --from {left}" in result.err
+        assert sorted(left.read_text().split()) == sorted({*IDS} - {run.dlq_id for run in queue.started})
+        queue._plan._planned.clear()
+        assert cli("resume", "--from", str(left), "--yes").code == 0
+        assert sorted(run.dlq_id for run in queue.started) == sorted(IDS)
+
+    def test_a_lost_answer_is_in_doubt_and_going_on_starts_nothing_twice(
+        self, cli: Cli, queue: Emulator, tmp_path: Path
+    ) -> None:
+        left = tmp_path / "left.txt"
+        queue.fail(faults.reset_after_acting(), method="POST", after=1)
+        result = cli("resume", "--all", "--yes", "--save", str(left))
+        assert result.code == 3
+        assert "whether the last request did anything is unknown" in result.err
+        assert len(left.read_text().split()) == 10
+        again = cli("resume", "--from", str(left), "--yes")
+        assert again.code == 3
+        assert "10 were gone already" in again.out
+        assert sorted(run.dlq_id for run in queue.started) == sorted(IDS)
+
+    def test_a_first_failure_is_a_failure(self, cli: Cli, queue: Emulator) -> None:
+        queue.fail(faults.status(400), times=10, method="POST")
+        result = cli("resume", "--all", "--yes")
+        assert (result.code, result.out) == (1, "")
+        assert queue.started == []
+
+    def test_a_rate_limit_is_waited_for(self, cli: Cli, queue: Emulator) -> None:
+        queue.fail(faults.too_many_requests(retry_after=0), method="POST")
+        assert cli("resume", "--all", "--yes").code == 0
+        assert len(queue.started) == 60
+
+    def test_a_place_that_cannot_be_written_is_refused_before_anything_is_done(
+        self, cli: Cli, queue: Emulator, tmp_path: Path
+    ) -> None:
+        result = cli("delete", "--all", "--yes", "--save", str(tmp_path / "none" / "left.txt"))
+        assert result.code == 2
+        assert "nothing was sent" in result.error
+        assert queue.requests == []
+
+    def test_nothing_is_saved_where_nothing_remains(self, cli: Cli, queue: Emulator, tmp_path: Path) -> None:
+        left = tmp_path / "left.txt"
+        assert cli("delete", "--all", "--yes", "--save", str(left)).code == 0
+        assert not left.exists()
+
+
+class TestCallback:
+    def test_it_is_called_again(self, cli: Cli, queue: Emulator) -> None:
+        queue.update(IDS[0], failureCallbackInfo={"state": "CALLBACK_FAIL"})
+        result = cli("callback", "retry", IDS[0], "--yes", "-o", "jsonl")
+        assert result.code == 0
+        assert result.json["workflow_run_id"] == queue.started[0].workflow_run_id
+
+    def test_it_is_canceled(self, cli: Cli, queue: Emulator) -> None:
+        queue.update(IDS[0], failureCallbackInfo={"state": "CALLBACK_INPROGRESS"})
+        assert cli("callback", "cancel", IDS[0], "--yes").out == f"canceled the failure callback of {IDS[0]}\n"
+
+    def test_one_that_cannot_be_is_told_and_so_are_those_behind_it(self, cli: Cli, queue: Emulator) -> None:
+        queue.update(IDS[0], failureCallbackInfo={"state": "CALLBACK_FAIL"})
+        result = cli("callback", "retry", IDS[0], IDS[1], IDS[2], "--yes")
+        assert result.code == 3
+        assert f"1 of 3 are done; not done: {IDS[1]} {IDS[2]}" in result.err
+
+    def test_it_asks_too(self, cli: Cli, queue: Emulator) -> None:
+        assert cli("callback", "retry", IDS[0]).code == 2
+        assert queue.requests == []
+
+
+def test_an_interrupt_says_what_was_done(cli: Cli, queue: Emulator, tmp_path: Path, monkeypatch: Any) -> None:
+    from upstash_workflow_dlq.cli import _acting
+
+    printed = _acting._print_started
+
+    def interrupted(batch: Any, form: str) -> None:
+        printed(batch, form)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_acting, "_print_started", interrupted)
+    left = tmp_path / "left.txt"
+    result = cli("resume", "--all", "--yes", "--save", str(left))
+    assert result.code == 130
+    assert result.out == "Resumed 50 of 60 runs.\n"
+    assert len(left.read_text().split()) == 10
+    sys.stdout.flush()

@@ -1,0 +1,149 @@
+"""How a command ends: exit codes, one line for an error, and nothing of the token."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Cli
+from upstash_workflow_dlq.emulator import Emulator, faults
+
+
+def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """As a shell does."""
+    command = [sys.executable, "-m", "upstash_workflow_dlq", *arguments]
+    return subprocess.run(command, encoding="latin-1", capture_output=True, check=False, timeout=30, **options)  # noqa: S603
+
+
+@pytest.mark.parametrize(
+    ("typed", "complaint"),
+    [
+        (["lsit"], "there is no command 'lsit'; did you mean list?"),
+        (["zzz"], "there is no command 'zzz'; there are list, show, "),
+        (["list", "--lable", "a"], "--lable"),
+        (["list", "--limit", "many"], "'many' is no number of runs"),
+        (["list", "--fields", "dlqid"], "there is no field 'dlqid'; did you mean dlq_id?"),
+        (["list", "-o", "xml"], "'xml' is not one of"),
+        (["list", "--since", "yesterday"], "from_date 'yesterday' is not an ISO 8601 time"),
+        (["list", "--since", "2026-11-22T03:00:00"], "has no time zone"),
+        (["list", "--since", "1752829295"], "looks like Unix seconds"),
+        (["list", "--since", "1h", "--until", "2h"], "from_date is after to_date"),
+        (["list", "--label", "a,b"], "has a comma"),
+        (["watch", "--interval", "0s"], "is no length of time"),
+        (["summary", "--by", "colour"], "'colour' is not one of"),
+        (["show"], "Missing argument"),
+        (["check", "--max", "-1"], "-1"),
+        (["--timeout", "0", "count"], "--timeout"),
+        (["completion", "tcsh"], "'tcsh' is not one of"),
+    ],
+)
+def test_bad_input_is_two_and_one_line(cli: Cli, queue: Emulator, typed: list[str], complaint: str) -> None:
+    result = cli(*typed)
+    assert (result.code, result.out) == (2, "")
+    assert complaint in result.error
+    assert result.error.startswith("upstash-dlq: ")
+    assert queue.requests == []
+
+
+def test_without_a_token_it_is_four(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("QSTASH_TOKEN", raising=False)
+    result = cli("count")
+    assert result.code == 4
+    assert "QSTASH_TOKEN" in result.error
+
+
+def test_a_wrong_token_is_four(cli: Cli, queue: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QSTASH_TOKEN", "wrong-token-of-somebody")
+    for typed in (["count"], ["list"], ["show", "1-0"], ["delete", "--all", "--yes"]):
+        result = cli(*typed)
+        assert result.code == 4
+        assert "wrong-token" not in result.error
+
+
+def test_a_token_comes_from_a_file_or_from_stdin(
+    cli: Cli, queue: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("QSTASH_TOKEN")
+    path = tmp_path / "token"
+    path.write_text(f"{queue.token}\n")
+    assert cli("--token-file", str(path), "count").out == "60\n"
+    assert cli("count", "--token-file", str(path)).out == "60\n"
+    assert cli("count", "--token-file", "-", stdin=f"{queue.token}\n").out == "60\n"
+    path.write_text(" \n")
+    for name in (str(path), str(tmp_path / "none")):
+        result = cli("count", "--token-file", name)
+        assert result.code == 4
+        assert name in result.error
+
+
+def test_there_is_no_option_that_would_show_the_token(cli: Cli, queue: Emulator) -> None:
+    assert cli("--token", queue.token, "count").code == 2
+
+
+def test_a_failure_of_the_service_is_one(cli: Cli, queue: Emulator) -> None:
+    queue.fail(faults.html(400), times=20)
+    for typed in (["list"], ["count"], ["summary"], ["check"]):
+        result = cli(*typed)
+        assert result.code == 1
+        assert "HTTP 400" in result.error
+
+
+def test_a_traceback_shows_only_where_it_is_asked_for_and_never_the_token(cli: Cli, queue: Emulator) -> None:
+    queue.fail(faults.status(400), times=20)
+    assert "Traceback" not in cli("count").err
+    for typed in (["--debug", "count"], ["count", "--debug"]):
+        result = cli(*typed)
+        assert "Traceback" in result.err
+        assert queue.token not in result.err
+
+
+def test_the_last_of_two_places_wins(cli: Cli, queue: Emulator) -> None:
+    assert cli("--url", "http://127.0.0.1:1", "count", "--url", queue.url).out == "60\n"
+
+
+def test_without_its_extra_it_says_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise ImportError")
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    result = run("list", env={**os.environ, "PYTHONPATH": path})
+    assert (result.returncode, result.stdout) == (4, "")
+    assert result.stderr == 'upstash-dlq needs an extra: python -m pip install "upstash-workflow-dlq[cli]"\n'
+
+
+def test_a_pipe_that_is_closed_ends_it_quietly(queue: Emulator) -> None:
+    for form in ("table", "json", "jsonl", "csv", "ids"):
+        command = f"{sys.executable} -m upstash_workflow_dlq list -o {form} | head -n 1; exit ${{PIPESTATUS[0]}}"
+        result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S603, S607
+        assert (result.returncode, result.stderr) == (0, "")
+        assert len(result.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        {"PYTHONIOENCODING": "cp1252"},
+        {"PYTHONIOENCODING": "ascii"},
+    ],
+)
+def test_a_narrow_encoding_is_no_traceback_and_json_stays_whole(empty_queue: Emulator, env: dict[str, str]) -> None:
+    name = "名前 \u20ac \U0001f600 é"
+    empty_queue.add({"dlqId": "1752829295505-0", "labels": [name], "workflowUrl": "https://a.example/ü"})
+    import json
+
+    listed = run("list", "-o", "jsonl", env={**os.environ, **env})
+    assert json.loads(listed.stdout)["labels"] == [name]
+    for command in ("list", "summary", "show 1752829295505-0", "check", "doctor"):
+        result = run(*command.split(), env={**os.environ, **env})
+        assert result.returncode in (0, 1)
+        assert "Traceback" not in result.stderr
+
+
+def test_stdin_may_be_closed(queue: Emulator) -> None:
+    command = f"{sys.executable} -m upstash_workflow_dlq delete --all <&-"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    assert result.returncode == 2
+    assert len(queue.runs) == 60

@@ -1,0 +1,154 @@
+"""Help, its examples, completion, and the doctor."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from command_line import Cli
+from upstash_workflow_dlq.cli._app import app
+from upstash_workflow_dlq.cli.commands.completion import SHELLS, script
+from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
+
+CONTEXT = click.Context(app)
+NAMES = app.list_commands(CONTEXT)
+IDS = [run["dlqId"] for run in failed_runs(60)]
+
+
+def examples(name: str) -> list[str]:
+    command = app.get_command(CONTEXT, name)
+    assert command is not None
+    return [line.strip() for line in (command.epilog or "").splitlines() if line.strip()]
+
+
+def test_every_command_of_the_design_is_there() -> None:
+    assert [
+        *("list", "show", "count", "summary", "watch", "check", "doctor", "resume", "restart", "delete"),
+        *("callback", "completion", "emulator"),
+    ] == NAMES
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "emulator"])
+def test_each_command_has_help_with_examples(cli: Cli, name: str) -> None:
+    result = cli(name, "--help")
+    assert (result.code, result.err) == (0, "")
+    assert "Examples:" in result.out
+    assert len(examples(name)) >= 2
+    assert all(example in result.out for example in examples(name))
+    assert max(map(len, result.lines)) <= 110
+
+
+EXAMPLES = [example for name in NAMES for example in examples(name) if " watch" not in example]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_an_example_works_as_it_is_written(
+    cli: Cli, queue: Emulator, example: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "left.txt").write_text(f"{IDS[0]}\n{IDS[1]}\n")
+    queue.update(
+        IDS[0], failureCallbackInfo={"state": "CALLBACK_INPROGRESS" if "cancel" in example else "CALLBACK_FAIL"}
+    )
+    command = re.sub(r" > .*", "", example)
+    if command.startswith("eval"):
+        command = re.findall(r"\$\((.*)\)", command)[0]
+    program, *arguments = shlex.split(command)
+    assert program == "upstash-dlq"
+    if "--dry-run" not in arguments and arguments[0] in ("resume", "restart", "delete", "callback"):
+        arguments.append("--yes")
+    result = cli(*arguments)
+    if "us-east-1" in example:
+        assert result.code == 4  # its token is not here
+    else:
+        assert result.code in (0, 1 if arguments[0] == "check" else 0), result.err
+
+
+def test_help_is_as_wide_as_a_person_reads(cli: Cli) -> None:
+    result = cli("--help")
+    assert result.code == 0
+    assert all(f"\n  {name} " in result.out for name in NAMES)
+    without = cli()
+    assert (without.code, without.out) == (2, "")
+    assert "Commands:" in without.err
+
+
+def test_the_version(cli: Cli) -> None:
+    from upstash_workflow_dlq import __version__
+
+    assert cli("--version").out == f"upstash-dlq {__version__}\n"
+
+
+class TestCompletion:
+    @pytest.mark.parametrize("shell", SHELLS)
+    def test_what_is_shipped_is_what_the_command_prints(self, cli: Cli, shell: str) -> None:
+        shipped = {"bash": "upstash-dlq", "zsh": "_upstash-dlq", "fish": "upstash-dlq.fish"}[shell]
+        path = Path(__file__).parents[2] / "completions" / shipped
+        assert cli("completion", shell).out == path.read_text("utf-8") == f"{script(shell)}\n"
+
+    @pytest.mark.parametrize(
+        ("typed", "offered"),
+        [
+            ("upstash-dlq su", {"summary"}),
+            ("upstash-dlq summary --b", {"--by"}),
+            ("upstash-dlq summary --by wo", {"workflow"}),
+            ("upstash-dlq list -o js", {"json", "jsonl"}),
+        ],
+    )
+    def test_bash_completes_commands_options_and_values(self, typed: str, offered: set[str], tmp_path: Path) -> None:
+        if shutil.which("bash") is None:
+            pytest.skip("bash is not here")
+        program = tmp_path / "upstash-dlq"
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m upstash_workflow_dlq "$@"\n')
+        program.chmod(0o755)
+        words = typed.split()
+        driver = "\n".join(
+            [
+                script("bash"),
+                f"COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}",
+                f"_upstash_dlq_completion {program}",
+                'printf "%s\\n" "${COMPREPLY[@]}"',
+            ]
+        )
+        done = subprocess.run(["bash", "-c", driver], capture_output=True, text=True, check=True)  # noqa: S603, S607
+        assert set(done.stdout.split()) == offered
+
+
+class TestDoctor:
+    def test_all_is_well(self, cli: Cli, queue: Emulator) -> None:
+        found = cli("doctor", "-o", "json")
+        assert found.code == 0
+        assert found.json["token_accepted"] is found.json["reachable"] is True
+        assert found.json["failed_runs"] == 60
+        assert found.json["variables"]["QSTASH_URL"] == queue.url
+        assert queue.token not in found.out
+        assert "token accepted        yes" in cli("doctor").out
+
+    def test_a_wrong_token(self, cli: Cli, queue: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("QSTASH_TOKEN", "wrong-token")
+        result = cli("doctor")
+        assert result.code == 4
+        assert "Each region has its own token" in result.err
+        assert "wrong-token" not in result.out + result.err
+
+    def test_no_token(self, cli: Cli, queue: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("QSTASH_TOKEN")
+        result = cli("doctor")
+        assert result.code == 4
+        assert "https://console.upstash.com" in result.err
+
+    def test_nobody_there(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("QSTASH_TOKEN", "t0ken")
+        result = cli("doctor", "--url", "http://127.0.0.1:1")
+        assert result.code == 1
+        assert "Check the network, the proxy variables and the URL" in result.err
+
+    def test_a_service_that_fails(self, cli: Cli, queue: Emulator) -> None:
+        queue.fail(faults.html(400), times=5)
+        assert cli("doctor").code == 1

@@ -1,0 +1,174 @@
+"""What a person sees and types, at a real pseudo-terminal. UPDATE_SCREENS=1 writes the screens in screens/."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from terminal import Terminal
+from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
+
+pytestmark = pytest.mark.untraced
+
+SCREENS = Path(__file__).with_name("screens")
+RECORDED = "1752829295505-0"
+IDS = [run["dlqId"] for run in failed_runs(60)]
+
+
+def seen(name: str, screen: str) -> None:
+    """The screen is as it was committed."""
+    path = SCREENS / f"{name}.txt"
+    if os.environ.get("UPDATE_SCREENS"):
+        path.write_text(f"{screen}\n", "utf-8")
+    assert f"{screen}\n" == path.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("list", ["list", "--limit", "12"]),
+        ("list-fields", ["list", "--limit", "5", "--fields", "dlq_id,response_status,labels"]),
+        ("show", ["show", RECORDED]),
+        ("summary", ["summary"]),
+        ("summary-by-day", ["summary", "--by", "day"]),
+        ("check", ["check", "--max", "10"]),
+        ("dry-run", ["resume", "--label", "billing", "--dry-run"]),
+    ],
+)
+def test_a_screen(queue: Emulator, name: str, typed: list[str]) -> None:
+    with Terminal(*typed, columns=120, lines=60) as terminal:
+        assert terminal.ended() == (1 if name == "check" else 0)
+        seen(name, terminal.screen)
+
+
+def test_a_narrow_terminal_cuts_cells_and_never_the_id(queue: Emulator) -> None:
+    with Terminal("list", "--limit", "8", columns=60) as terminal:
+        terminal.ended()
+        seen("list-narrow", terminal.screen)
+        assert all(IDS[number] in terminal.screen for number in range(8))
+
+
+def test_a_table_stops_at_a_screenful_and_says_so(queue: Emulator) -> None:
+    with Terminal("list", lines=80) as terminal:
+        assert terminal.ended() == 0
+        assert "50 runs are shown, and there are more: --limit all, or -o jsonl" in terminal.screen
+        assert IDS[49] in terminal.screen
+        assert IDS[50] not in terminal.screen
+    with Terminal("list", "--limit", "all", lines=80) as terminal:
+        terminal.ended()
+        assert IDS[59] in terminal.screen
+        assert "there are more" not in terminal.screen
+
+
+def test_an_empty_queue_is_said(empty_queue: Emulator) -> None:
+    with Terminal("list") as terminal:
+        assert terminal.ended() == 0
+        assert terminal.screen == "The queue is empty."
+    with Terminal("list", "--label", "a") as terminal:
+        terminal.ended()
+        assert terminal.screen == "No failed runs match."
+
+
+@pytest.mark.parametrize(
+    ("typed", "env"),
+    [
+        (["list"], {"NO_COLOR": "1"}),
+        (["list"], {"TERM": "dumb"}),
+        (["--no-color", "list"], {}),
+        (["list", "--no-color"], {}),
+        (["show", RECORDED], {"NO_COLOR": "1"}),
+        (["show", "--no-color", RECORDED], {}),
+    ],
+)
+def test_colours_can_be_switched_off(queue: Emulator, typed: list[str], env: dict[str, str]) -> None:
+    coloured = re.compile(rb"\x1b\[[0-9;]*3[0-9][0-9;]*m")
+    with Terminal(*typed, env=env) as terminal:
+        terminal.ended()
+        assert not coloured.search(terminal.said)
+
+
+class TestQuestions:
+    def test_yes_resumes_what_was_shown(self, queue: Emulator) -> None:
+        with Terminal("resume", "--label", "billing", columns=120) as terminal:
+            seen("question", terminal.wait_for("[y/N]"))
+            assert not any(request.method == "POST" for request in queue.requests)
+            # Who comes meanwhile was not confirmed.
+            queue.add({"dlqId": "1752829999999-0", "labels": ["billing"]})
+            terminal.type("y\n")
+            assert terminal.ended() == 0
+        assert queue.started
+        assert "1752829999999-0" in {run["dlqId"] for run in queue.runs}
+
+    @pytest.mark.parametrize("answer", ["n\n", "\n", "no\n"])
+    def test_anything_else_sends_nothing(self, queue: Emulator, answer: str) -> None:
+        with Terminal("resume", "--label", "billing") as terminal:
+            terminal.wait_for("[y/N]")
+            terminal.type(answer)
+            assert terminal.ended() == 1
+            assert "Nothing was sent." in terminal.screen
+        assert queue.started == []
+
+    def test_the_end_of_input_sends_nothing(self, queue: Emulator) -> None:
+        with Terminal("resume", "--label", "billing") as terminal:
+            terminal.wait_for("[y/N]")
+            terminal.type("\x04")
+            assert terminal.ended() == 130
+        assert queue.started == []
+
+    def test_deleting_several_takes_the_count(self, queue: Emulator) -> None:
+        for answer, code, left in (("y\n", 1, 60), ("59\n", 1, 60), ("60\n", 0, 0)):
+            with Terminal("delete", "--all") as terminal:
+                terminal.wait_for("type 60")
+                terminal.type(answer)
+                assert terminal.ended() == code
+            assert len(queue.runs) == left
+
+    def test_deleting_one_takes_a_yes(self, queue: Emulator) -> None:
+        with Terminal("delete", RECORDED) as terminal:
+            terminal.wait_for("Delete 1 run? [y/N]")
+            terminal.type("y\n")
+            assert terminal.ended() == 0
+        assert len(queue.runs) == 59
+
+    def test_ctrl_c_at_the_question_sends_nothing(self, queue: Emulator) -> None:
+        with Terminal("delete", "--all") as terminal:
+            terminal.wait_for("type 60")
+            terminal.interrupt()
+            assert terminal.ended() == 130
+        assert len(queue.runs) == 60
+
+
+def test_ctrl_c_says_what_was_done(queue: Emulator) -> None:
+    queue.fail(faults.slow(10), method="POST", after=1)
+    with Terminal("resume", "--all", "--yes") as terminal:
+        terminal.wait_for("50/60")
+        terminal.interrupt()
+        assert terminal.ended() == 130
+        assert "Resumed 50 of 60 runs." in terminal.screen
+        assert "10 runs remain" in terminal.screen
+    assert len(queue.started) <= 60
+
+
+def test_a_resized_terminal_is_used_as_it_is(queue: Emulator) -> None:
+    with Terminal("resume", "--label", "billing", columns=120) as terminal:
+        terminal.wait_for("[y/N]")
+        terminal.resize(60)
+        terminal.type("y\n")
+        assert terminal.ended() == 0
+        assert "Resumed" in terminal.screen
+
+
+def test_watch_shows_each_new_failure_once_until_ctrl_c(queue: Emulator) -> None:
+    with Terminal("watch", "--interval", "1s", columns=140) as terminal:
+        terminal.wait_for("Watching; 60 failed runs are there already.")
+        queue.add({"dlqId": "1752829300000-0", "workflowUrl": "https://a.example/new", "responseStatus": 500})
+        terminal.wait_for("https://a.example/new")
+        queue.fail(faults.html(400), times=1)
+        terminal.wait_for("cannot look")
+        queue.add({"dlqId": "1752829300001-0", "workflowUrl": "https://a.example/newer", "responseStatus": 500})
+        terminal.wait_for("https://a.example/newer")
+        terminal.interrupt()
+        assert terminal.ended() == 130
+        assert terminal.screen.count("1752829300000-0") == 1

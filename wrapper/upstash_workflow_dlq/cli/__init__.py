@@ -1,0 +1,27 @@
+"""The command line `upstash-dlq` (extra `cli`). Uses the public names of the package only.
+
+A command is one file in `commands/`. What they share has one place each: `_options` (what may be typed), `_selection`
+(which runs), `_cells` (text of strangers), `_output` (formats), `_screen` (what a terminal shows), `_asking`
+(confirmations), `_acting` (resume, restart and delete), `_exits` (exit codes and messages).
+
+click is loaded here, rich only where somebody looks at a terminal, and the client when a command needs it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns its exit code; never raises, unless `--debug` asks for tracebacks."""
+    try:
+        import click  # noqa: F401
+    except ImportError:
+        print('upstash-dlq needs an extra: python -m pip install "upstash-workflow-dlq[cli]"', file=sys.stderr)
+        return 4
+    from ._app import run
+
+    return run(arguments)

@@ -1,0 +1,145 @@
+"""Options that several commands share, each defined once."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ._session import Session
+from ._times import MOMENT, SPAN
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+EVERYWHERE = (
+    click.Option(
+        ["--token-file"], metavar="PATH", help="Read the token from there (-: stdin) instead of QSTASH_TOKEN."
+    ),
+    click.Option(["--region"], metavar="NAME", help="us-east-1 or eu-central-1; each has its own queue."),
+    click.Option(["--url"], metavar="URL", help="Base URL, instead of QSTASH_URL."),
+    click.Option(
+        ["--timeout"],
+        type=click.FloatRange(0, min_open=True),
+        metavar="SECONDS",
+        help="For each of connecting, sending, receiving.",
+    ),
+    click.Option(["--no-color"], is_flag=True, default=None, help="No colours; so does NO_COLOR."),
+    click.Option(["--debug"], is_flag=True, default=None, help="Show a traceback if it fails."),
+)
+
+
+def everywhere() -> list[click.Option]:
+    """Taken before and after the command's name. After it wins."""
+    return [_remembered(option) for option in EVERYWHERE]
+
+
+def _remembered(option: click.Option) -> click.Option:
+    def remember(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+        if value is not None and param.name:
+            setattr(ctx.find_object(Session), param.name, value)
+
+    copied = click.Option(
+        option.opts, type=option.type, metavar=option.metavar, help=option.help, is_flag=option.is_flag, default=None
+    )
+    copied.expose_value, copied.callback = False, remember
+    return copied
+
+
+def with_session(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Gives a command the session as its first argument."""
+    return click.pass_obj(function)
+
+
+class Command(click.Command):
+    """A command of ours, with the options that are taken everywhere."""
+
+    takes_filters = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        options.setdefault("no_args_is_help", False)
+        super().__init__(*args, **options)
+        self.params += everywhere()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, list(args))
+        except click.NoSuchOption:
+            # A filter that the spec has gained. To know them takes the generated client, so they are looked up now.
+            new = _new_filters() if self.takes_filters else []
+            if not new:
+                raise
+            self.params += new
+            self.takes_filters = False
+            return super().parse_args(ctx, list(args))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples, as they are written."""
+        if self.epilog:
+            formatter.write_paragraph()
+            formatter.write("Examples:\n")
+            for line in self.epilog.strip().splitlines():
+                formatter.write(f"  {line.strip()}\n")
+
+
+class FilteringCommand(Command):
+    takes_filters = True
+
+
+def _new_filters() -> list[click.Parameter]:
+    from upstash_workflow_dlq import RunFilters, filter_names
+
+    names = [name for name in filter_names() if name not in RunFilters.__annotations__]
+    return [click.Option([f"--{name.replace('_', '-')}"], multiple=True) for name in names]
+
+
+def options(*given: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator, shown in this order."""
+
+    def decorate(function: F) -> F:
+        return functools.reduce(lambda decorated, option: option(decorated), reversed(given), function)
+
+    return decorate
+
+
+def output(*formats: str) -> Callable[[F], F]:
+    return click.option(
+        *("-o", "--output", "output"),
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="What goes to stdout.",
+    )
+
+
+retention = click.option(
+    "--retention",
+    type=SPAN,
+    envvar="UPSTASH_DLQ_RETENTION",
+    metavar="SPAN",
+    help="How long your plan keeps failed runs (3d, 1w, 90d); without it, what is shown is the earliest end.",
+)
+
+yes = click.option("--yes", is_flag=True, help="Do not ask. Needed where no terminal can answer.")
+dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and send only reads.")
+
+filters = options(
+    click.option("--label", multiple=True, metavar="LABEL", help="With this label. Repeatable, as the next four."),
+    click.option("--workflow-url", multiple=True, metavar="URL", help="Of this workflow."),
+    click.option("--state", "failure_function_state", multiple=True, metavar="STATE", help="CALLBACK_FAIL and so on."),
+    click.option("--caller-ip", multiple=True, metavar="IP", help="Started from this address."),
+    click.option("--flow-control-key", multiple=True, metavar="KEY", help="With this flow control key."),
+    click.option("--run-id", "workflow_run_id", metavar="ID", help="Of this workflow run."),
+    click.option("--created-at", "workflow_created_at", type=MOMENT, metavar="TIME", help="Created exactly then."),
+    click.option(
+        "--status", "response_status", type=int, multiple=True, metavar="N", help="Answered so by the endpoint."
+    ),
+    click.option(
+        "--since", "from_date", type=MOMENT, metavar="TIME", help="An age (90s, 15m, 2h, 3d, 1w), ISO 8601, or ms."
+    ),
+    click.option("--until", "to_date", type=MOMENT, metavar="TIME", help="As --since; both are inclusive."),
+    click.option("--failure", multiple=True, metavar="NAME", help="Failed with this name, such as FetchError."),
+    click.option("--contains", metavar="TEXT", help="In the failure's message; case does not matter."),
+    click.option("--fingerprint", multiple=True, metavar="ID", help="Of this group of `summary`."),
+)

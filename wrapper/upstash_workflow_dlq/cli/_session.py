@@ -1,0 +1,67 @@
+"""What is common to all commands: where the client connects, and what the streams can show."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from ._exits import Exit, Stopped
+
+if TYPE_CHECKING:
+    from upstash_workflow_dlq import DLQClient
+
+# How long entries are kept, by the plan: three days, a week, up to three months. The API does not say which it is.
+RETENTIONS = (timedelta(days=3), timedelta(days=7), timedelta(days=90))
+
+
+@dataclass
+class Session:
+    """The options that every command takes, before and after its name."""
+
+    token_file: str | None = None
+    region: str | None = None
+    url: str | None = None
+    timeout: float | None = None
+    no_color: bool = False
+    debug: bool = False
+
+    def client(self, **options: Any) -> DLQClient:
+        from upstash_workflow_dlq import DLQClient
+
+        token = None if self.token_file is None else _token_of(self.token_file)
+        if self.timeout is not None:
+            options["timeout"] = self.timeout
+        return DLQClient(token, base_url=self.url, region=self.region, **options)
+
+    @property
+    def has_color(self) -> bool:
+        return not (self.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb")
+
+
+def is_terminal(stream: Any) -> bool:
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, ValueError):  # there is none, or it is closed
+        return False
+
+
+def can_ask() -> bool:
+    return is_terminal(sys.stdin) and is_terminal(sys.stderr)
+
+
+def _token_of(path: str) -> str:
+    try:
+        if path == "-":
+            token = sys.stdin.readline()
+        else:
+            with open(path, encoding="utf-8") as file:
+                token = file.read(10_000)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise Stopped(Exit.CONFIGURATION, f"--token-file {path} cannot be read: {reason}") from None
+    if not token.strip():
+        raise Stopped(Exit.CONFIGURATION, f"--token-file {path} is empty: put the token there")
+    return token.strip()

@@ -1,0 +1,117 @@
+"""Summaries: read, and shown. `summary` and `check` share them, and so do the commands that act."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from ._cells import cell, plain, safe
+from ._output import as_json, emit
+from ._screen import console, group_rows, name_of, shows_tables, sparkline, table
+from ._session import RETENTIONS, Session
+
+if TYPE_CHECKING:
+    from upstash_workflow_dlq import FailedRun
+    from upstash_workflow_dlq.triage import Summary
+
+A_DAY = timedelta(days=1)
+
+
+class Reading:
+    """Summarizes runs as they come, and counts those that expire within a day."""
+
+    def __init__(self, by: str = "failure", retention: timedelta | None = None) -> None:
+        from upstash_workflow_dlq.triage import Summarizer
+
+        self._summarizer = Summarizer(by=by)
+        self._retention = retention
+        self._now = datetime.now(UTC)
+        self.retention_is_known = retention is not None
+        self.count = self.expiring = 0
+
+    def add(self, run: FailedRun) -> None:
+        self._summarizer.add(run)
+        self.count += 1
+        entered = run.entered_at
+        if entered is None:
+            return
+        age = self._now - entered
+        kept = self._retention or next((span for span in RETENTIONS if age < span), RETENTIONS[-1])
+        self.expiring += kept - age < A_DAY
+
+    def add_all(self, runs: Iterable[FailedRun]) -> Reading:
+        for run in runs:
+            self.add(run)
+        return self
+
+    @property
+    def summary(self) -> Summary:
+        return self._summarizer.summary()
+
+    def as_json(self, limit: int | None) -> dict[str, Any]:
+        summary = self.summary
+        groups = [
+            {
+                "key": group.key,
+                "name": name_of(group),
+                "count": group.count,
+                "share": round(group.count / summary.total, 4),
+                "first": plain(group.first),
+                "last": plain(group.last),
+                "workflows": plain(group.workflows),
+                "statuses": plain(group.statuses),
+                "example": group.example,
+            }
+            for group in summary.groups[:limit]
+        ]
+        return {
+            "total": summary.total,
+            "groups": groups,
+            "more_groups": len(summary.groups) - len(groups),
+            "timeline": [{"start": plain(start), "count": count} for start, count in summary.timeline],
+            "expiring_within_a_day": self.expiring,
+            "retention_is_known": self.retention_is_known,
+        }
+
+
+def show(session: Session, reading: Reading, output: str, limit: int | None) -> None:
+    """On stdout, as a terminal, a pipe or a program takes it."""
+    if output == "json":
+        emit(as_json(reading.as_json(limit), indent=2))
+    elif shows_tables():
+        draw(session, reading, limit)
+    else:
+        _, rows = group_rows(reading.summary, limit)
+        for row in rows:
+            # Without the bar, which is for eyes.
+            emit("\t".join(safe(text) for number, text in enumerate(row) if number != 2))
+
+
+def draw(session: Session, reading: Reading, limit: int | None, *, stderr: bool = False) -> None:
+    """For people, whose terminal it must be."""
+    summary = reading.summary
+    out = console(session, stderr=stderr)
+    out.print(f"{summary.total:,} failed run{'s' * (summary.total != 1)} in {len(summary.groups):,} groups\n")
+    headings, rows = group_rows(summary, limit)
+    if rows:
+        keep = [0, 1, 2, 3, 4, 6, 7]
+        out.print(table([headings[n] for n in keep], ([row[n] for n in keep] for row in rows), right=(0, 1)))
+    for line in below(reading, limit):
+        out.print(line)
+
+
+def below(reading: Reading, limit: int | None) -> list[str]:
+    """What stands below the groups."""
+    summary = reading.summary
+    lines = []
+    if (hidden := len(summary.groups) - len(summary.groups[:limit])) > 0:
+        lines.append(f"and {hidden:,} more groups: --limit all")
+    if summary.timeline:
+        counts = [count for _, count in summary.timeline]
+        start, end = cell(summary.first), cell(summary.last)
+        lines += ["", f"{start[:16]}  {sparkline(counts)}  {end[:16]}"]
+    if reading.expiring:
+        certain = "expire within a day" if reading.retention_is_known else "may expire within a day (see --retention)"
+        lines.append(f"{reading.expiring:,} of them {certain}")
+    return lines

@@ -1,0 +1,43 @@
+"""`upstash-dlq check`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .._exits import Exit, say
+from .._options import FilteringCommand, filters, output, with_session
+from .._selection import Selection
+from .._session import Session
+from .._summaries import show
+from .summary import read
+
+MOST_GROUPS = 10
+
+
+@click.command(
+    "check",
+    short_help="Exit with 1 if too many runs failed: for cron and CI.",
+    cls=FilteringCommand,
+    epilog="""
+    upstash-dlq check --since 15m
+    upstash-dlq check --label billing --max 10
+    """,
+)
+@filters
+@click.option(
+    "--max", "most", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="So many pass."
+)
+@output("table", "json")
+@with_session
+def command(session: Session, most: int, output: str, **options: Any) -> int:
+    """0 if at most N failed runs match, else 1, with the groups. For cron, CI and health checks."""
+    reading = read(session, Selection.taken_from(options))
+    if reading.count <= most:
+        if output == "json":
+            show(session, reading, output, MOST_GROUPS)
+        return Exit.DONE
+    show(session, reading, output, MOST_GROUPS)
+    say(f"upstash-dlq: {reading.count:,} failed runs match, and {most:,} are allowed")
+    return Exit.FAILED

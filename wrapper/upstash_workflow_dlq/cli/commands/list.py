@@ -1,0 +1,88 @@
+"""`upstash-dlq list`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+import click
+
+from .._cells import cell
+from .._exits import say
+from .._options import FilteringCommand, filters, output, retention, with_session
+from .._output import FORMATS, Fields, write_runs
+from .._screen import RUN_HEADINGS, console, run_rows, shows_tables, table
+from .._selection import Selection
+from .._session import Session
+
+# A terminal shows so many, unless --limit says otherwise.
+SCREENFUL = 50
+
+
+class Limit(click.ParamType[Any]):
+    name = "limit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "all" or (isinstance(value, int) and value >= 0):
+            return value
+        if not str(value).isdecimal():
+            self.fail(f"{value!r} is no number of runs; pass one, or all", param, ctx)
+        return int(value)
+
+
+@click.command(
+    "list",
+    short_help="Which runs failed, when and why.",
+    cls=FilteringCommand,
+    epilog="""
+    upstash-dlq list --since 2h
+    upstash-dlq list --label billing --status 502 --status 504
+    upstash-dlq list --failure FetchError -o ids > ids.txt
+    upstash-dlq list --fields dlq_id,failure,steps -o jsonl --limit all
+    """,
+)
+@filters
+@click.option("--limit", type=Limit(), metavar="N|all", help="Stop after N. Default: all; 50 in a table on a terminal.")
+@click.option("--fields", metavar="A,B", help="These attributes of a run, such as dlq_id,failure,body_text.")
+@click.option("--fast", is_flag=True, help="Read in parallel, in no order.")
+@retention
+@output(*FORMATS)
+@with_session
+def command(
+    session: Session,
+    limit: Any,
+    fields: str | None,
+    fast: bool,
+    retention: timedelta | None,
+    output: str,
+    **options: Any,
+) -> None:
+    """Failed runs, in the order of the service: when, which workflow, why.
+
+    JSON is the payload as it was received. A table in a pipe is whole, separated by tabs and without a heading.
+    """
+    selection = Selection.taken_from(options)
+    chosen = Fields.parse(fields, retention)
+    most = None if limit == "all" else limit
+    on_screen = output == "table" and shows_tables()
+    if limit is None and on_screen:
+        most = SCREENFUL
+    with session.client() as dlq:
+        # One more than is shown tells whether there are others.
+        asked = most + 1 if on_screen and most is not None else most
+        runs = selection.runs(dlq, fast=fast, limit=asked) if asked != 0 else iter(())
+        if not on_screen:
+            write_runs(runs, output, chosen)
+            return
+        found = list(islice(runs, most))
+        if chosen is None:
+            shown = table(RUN_HEADINGS, run_rows(found, retention), right=(3,))
+        else:
+            shown = table(chosen.names, ([cell(value) for value in chosen.values(run)] for run in found))
+        if found:
+            console(session).print(shown)
+        if next(runs, None) is not None:
+            say(f"{len(found):,} runs are shown, and there are more: --limit all, or -o jsonl")
+        elif not found:
+            say("No failed runs match." if not selection.is_empty else "The queue is empty.")

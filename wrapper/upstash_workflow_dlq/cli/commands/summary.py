@@ -1,0 +1,69 @@
+"""`upstash-dlq summary`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import click
+
+from .._exits import say
+from .._options import FilteringCommand, filters, output, retention, with_session
+from .._screen import progress
+from .._selection import Selection
+from .._session import Session
+from .._summaries import Reading, show
+from .list import Limit
+
+BY = ("failure", "workflow", "label", "status", "hour", "day")
+
+
+@click.command(
+    "summary",
+    short_help="Groups of failures, the largest first.",
+    cls=FilteringCommand,
+    epilog="""
+    upstash-dlq summary --since 24h
+    upstash-dlq summary --by workflow --limit 5
+    upstash-dlq summary -o json
+    """,
+)
+@filters
+@click.option("--by", type=click.Choice(BY), default="failure", show_default=True, help="What makes a group.")
+@click.option("--limit", type=Limit(), default=20, show_default=True, metavar="N|all", help="Groups to show.")
+@click.option(
+    "--plot", type=click.Path(dir_okay=False), metavar="FILE", help="Draw it, as .svg or .png (extra `plot`)."
+)
+@retention
+@output("table", "json")
+@with_session
+def command(
+    session: Session, by: str, limit: Any, plot: str | None, retention: timedelta | None, output: str, **options: Any
+) -> None:
+    """Groups of failed runs, the largest first; below them when they failed, and what expires soon.
+
+    Two runs are in one group if they failed alike: ids, numbers, times and the like in the message do not count.
+    """
+    selection = Selection.taken_from(options)
+    if plot is not None:
+        from .._plot import check
+
+        check(plot)
+    reading = read(session, selection, by, retention)
+    show(session, reading, output, None if limit == "all" else limit)
+    if plot is not None:
+        from .._plot import draw
+
+        draw(reading.summary, plot)
+        say(f"Drawn to {plot}.")
+
+
+def read(session: Session, selection: Selection, by: str = "failure", retention: timedelta | None = None) -> Reading:
+    """All runs of a selection, in parallel: a summary needs no order."""
+    reading = Reading(by, retention)
+    with session.client() as dlq, progress(session, "Reading") as advance:
+        for run in selection.runs(dlq, fast=True):
+            reading.add(run)
+            if reading.count % 100 == 0:
+                advance(reading.count)
+    return reading
