@@ -206,6 +206,13 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def record(session: nox.Session) -> None:
+    """Draw docs/night.svg anew: the command line at work."""
+    session.install("-e", ".[cli,emulator]", silent=True)
+    session.run("python", "tools/record.py", "docs/night.svg")
+
+
+@nox.session
 def contract(session: nox.Session) -> None:
     """Hold answers against openapi.yaml.
 

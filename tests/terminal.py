@@ -50,12 +50,12 @@ class Terminal:
         self._resize(self._main, columns, lines)
         self._screen.resize(lines, columns)
 
-    def type(self, text: str) -> None:
+    def enter(self, text: str) -> None:
         os.write(self._main, text.encode())
 
     def interrupt(self) -> None:
         """Ctrl-C, as the terminal sends it."""
-        self.type("\x03")
+        self.enter("\x03")
 
     def wait_for(self, text: str) -> str:
         """Until the screen shows this."""

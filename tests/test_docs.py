@@ -21,6 +21,7 @@ import httpx
 import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
+from terminal import Terminal
 from upstash_workflow_dlq import (
     AsyncDLQClient,
     DLQClient,
@@ -122,6 +123,51 @@ def test_code_runs_from_top_to_bottom_and_prints_what_is_shown(page: Path) -> No
             # Padded, so that a traceback points into the page.
             exec(compile("\n" * block.line + block.code, str(page), "exec"), namespace)  # noqa: S102
         assert printed.getvalue() == block.output, f"{page.name}, line {block.line}"
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A command in a ```console block, and what it prints."""
+
+    command: str
+    printed: str
+
+
+def typed(page: Path) -> list[Typed]:
+    found = []
+    for token in tokens(page):
+        if token.info == "console":
+            for part in re.split(r"^\$ ", token.content, flags=re.MULTILINE)[1:]:
+                command, _, printed = part.partition("\n")
+                found.append(Typed(command, printed.rstrip("\n")))
+    return found
+
+
+@pytest.mark.untraced
+@pytest.mark.parametrize("page", [page for page in PAGES if typed(page)], ids=lambda page: page.name)
+def test_commands_print_what_is_shown(page: Path) -> None:
+    """On one queue, from top to bottom. UPDATE_DOCS=1 writes it into the page."""
+    text = page.read_text("utf-8")
+    with Emulator(runs=250) as emulator:
+        for block in typed(page):
+            program, *arguments = shlex.split(block.command)
+            assert program == "upstash-dlq"
+            with Terminal(*arguments, columns=110, lines=80, env=emulator.environ) as terminal:
+                if "--flow-key" in arguments:
+                    terminal.wait_for("[y/N]")
+                    terminal.enter("y\n")
+                terminal.ended()
+                shown = terminal.screen
+            if os.environ.get("UPDATE_DOCS"):
+                was, now = (
+                    "\n".join(filter(None, [f"$ {block.command}", out, " "])).rstrip(" ")
+                    for out in (block.printed, shown)
+                )
+                text = text.replace(was, now, 1)
+            else:
+                assert shown == block.printed, f"$ {block.command}"
+    if os.environ.get("UPDATE_DOCS"):
+        page.write_text(text, "utf-8")
 
 
 def test_the_first_example_shows_runs() -> None:

@@ -96,7 +96,7 @@ class TestQuestions:
             assert not any(request.method == "POST" for request in queue.requests)
             # Who comes meanwhile was not confirmed.
             queue.add({"dlqId": "1752829999999-0", "labels": ["billing"]})
-            terminal.type("y\n")
+            terminal.enter("y\n")
             assert terminal.ended() == 0
         assert queue.started
         assert "1752829999999-0" in {run["dlqId"] for run in queue.runs}
@@ -105,7 +105,7 @@ class TestQuestions:
     def test_anything_else_sends_nothing(self, queue: Emulator, answer: str) -> None:
         with Terminal("resume", "--label", "billing") as terminal:
             terminal.wait_for("[y/N]")
-            terminal.type(answer)
+            terminal.enter(answer)
             assert terminal.ended() == 1
             assert "Nothing was sent." in terminal.screen
         assert queue.started == []
@@ -113,7 +113,7 @@ class TestQuestions:
     def test_the_end_of_input_sends_nothing(self, queue: Emulator) -> None:
         with Terminal("resume", "--label", "billing") as terminal:
             terminal.wait_for("[y/N]")
-            terminal.type("\x04")
+            terminal.enter("\x04")
             assert terminal.ended() == 130
         assert queue.started == []
 
@@ -121,14 +121,14 @@ class TestQuestions:
         for answer, code, left in (("y\n", 1, 60), ("59\n", 1, 60), ("60\n", 0, 0)):
             with Terminal("delete", "--all") as terminal:
                 terminal.wait_for("type 60")
-                terminal.type(answer)
+                terminal.enter(answer)
                 assert terminal.ended() == code
             assert len(queue.runs) == left
 
     def test_deleting_one_takes_a_yes(self, queue: Emulator) -> None:
         with Terminal("delete", RECORDED) as terminal:
             terminal.wait_for("Delete 1 run? [y/N]")
-            terminal.type("y\n")
+            terminal.enter("y\n")
             assert terminal.ended() == 0
         assert len(queue.runs) == 59
 
@@ -155,7 +155,7 @@ def test_a_resized_terminal_is_used_as_it_is(queue: Emulator) -> None:
     with Terminal("resume", "--label", "billing", columns=120) as terminal:
         terminal.wait_for("[y/N]")
         terminal.resize(60)
-        terminal.type("y\n")
+        terminal.enter("y\n")
         assert terminal.ended() == 0
         assert "Resumed" in terminal.screen
 

@@ -31,14 +31,14 @@ def check(path: str) -> None:
         raise Stopped(Exit.USAGE, f"--plot {path}: there is no such folder")
 
 
-def draw(summary: Summary, path: str) -> None:
+def draw(summary: Summary, by: str, path: str) -> None:
     from matplotlib.figure import Figure
 
     shown = summary.groups[:MOST_GROUPS]
     # Not pyplot, which looks for a display.
     figure = Figure(figsize=(10, 2.5 + 0.32 * max(3, len(shown))), layout="constrained")
     groups, times = figure.subplots(2, 1, height_ratios=[max(3, len(shown)), 4])
-    names = [_short(name_of(group)) for group in shown]
+    names = [_short(name_of(group, by)) for group in shown]
     places = range(len(shown))
     bars = groups.barh(places, [group.count for group in shown], color="#c0392b")
     groups.bar_label(bars, [f"{group.count:,}" for group in shown], padding=3)

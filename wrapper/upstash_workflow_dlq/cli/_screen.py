@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._cells import age, cell, safe
 from ._session import RETENTIONS, Session, is_terminal
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from upstash_workflow_dlq.triage import Group, Summary
 
 BAR = "█"
+BAR_WIDTH = 8
+# A column of text is cut to no less; before that, columns are left out.
+LEAST_TEXT = 12
 SPARKS = "▁▂▃▄▅▆▇█"
 
 
@@ -42,23 +46,45 @@ def _is_narrow_encoding() -> bool:
     return False
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> Table:
-    """Cells are cut where the terminal ends; the last column, the one to copy, never is."""
+@dataclass(frozen=True)
+class Column:
+    """`is_text`: may be cut; the others are shown whole. `drop`: left out where the screen is too narrow, 1 first."""
+
+    heading: str
+    is_text: bool = False
+    drop: int = 0
+    justify: Literal["left", "right"] = "left"
+
+
+def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int) -> Table:
+    """As wide as the screen. The last column, the one to copy, is never cut."""
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=None, pad_edge=False, header_style="bold", show_edge=False)
-    for number, heading in enumerate(headings):
-        is_last = number == len(headings) - 1
-        shown.add_column(
-            heading,
-            no_wrap=True,
-            overflow="fold" if is_last else "ellipsis" if not _is_narrow_encoding() else "crop",
-            justify="right" if number in right else "left",
+    # Longer text than any screen is wide only costs time.
+    cells = [[safe(text[:500]) for text in row] for row in rows]
+    needed = [
+        LEAST_TEXT if column.is_text else max(map(cell_len, [column.heading, *(row[number] for row in cells)]))
+        for number, column in enumerate(columns)
+    ]
+    kept = list(range(len(columns)))
+    for number in sorted((n for n in kept if columns[n].drop), key=lambda n: columns[n].drop):
+        if sum(needed[n] + 2 for n in kept) - 2 > width:
+            kept.remove(number)
+    shown = Table(box=None, pad_edge=False, header_style="bold", show_edge=False, padding=(0, 2, 0, 0))
+    cut: Literal["crop", "ellipsis"] = "crop" if _is_narrow_encoding() else "ellipsis"
+    for number in kept:
+        # Only columns that may wrap are made narrower; their cells do not wrap all the same.
+        column = columns[number]
+        shown.add_column(column.heading, no_wrap=not column.is_text, justify=column.justify)
+    for row in cells:
+        shown.add_row(
+            *(
+                Text(row[n], no_wrap=True, overflow=cut) if columns[n].is_text else Text(row[n], overflow="fold")
+                for n in kept
+            )
         )
-    for row in rows:
-        # Longer text than any screen is wide only costs time.
-        shown.add_row(*(Text(safe(text[:500])) for text in row))
     return shown
 
 
@@ -75,7 +101,15 @@ def run_rows(runs: Iterable[FailedRun], retention: timedelta | None) -> Iterator
         ]
 
 
-RUN_HEADINGS = ("failed at (UTC)", "workflow", "failure", "status", "labels", "expires in", "dlq_id")
+RUN_COLUMNS = (
+    Column("failed at (UTC)", drop=4),
+    Column("workflow", is_text=True),
+    Column("failure", is_text=True),
+    Column("status", drop=3, justify="right"),
+    Column("labels", is_text=True, drop=1),
+    Column("expires in", drop=2),
+    Column("dlq_id"),
+)
 
 
 def _read(get: Callable[[FailedRun], Any], run: FailedRun) -> Any:
@@ -104,34 +138,46 @@ def expires_in(run: FailedRun, retention: timedelta | None) -> str:
     return "any moment" if kept is None else f">{age(entered + kept - now)}"
 
 
-def group_rows(summary: Summary, limit: int | None, width: int = 12) -> tuple[tuple[str, ...], list[list[str]]]:
-    """Heading and rows of a summary."""
-    rows = []
-    most = max((group.count for group in summary.groups), default=1)
-    for group in summary.groups[:limit]:
-        bar = "" if _is_narrow_encoding() else BAR * max(1, round(width * group.count / most))
-        rows.append(
-            [
-                f"{group.count:,}",
-                f"{group.count / summary.total:.0%}",
-                bar,
-                name_of(group),
-                ", ".join(group.workflows),
-                _time(group.first),
-                _time(group.last),
-                group.key,
-                cell(group.example),
-            ]
-        )
-    headings = ("runs", "share", "", "what", "workflows", "first (UTC)", "last (UTC)", "key", "example")
-    return headings, rows
+GROUP_COLUMNS = (
+    Column("runs", justify="right"),
+    Column("share", drop=3, justify="right"),
+    Column("", drop=1),
+    Column("what", is_text=True),
+    Column("workflows", is_text=True, drop=2),
+    Column("last (UTC)", drop=4),
+    Column("example"),
+)
 
 
-def name_of(group: Group) -> str:
-    return str(group.failure) if group.failure is not None else group.key or "(none)"
+def group_rows(summary: Summary, by: str, limit: int | None) -> list[dict[str, str]]:
+    """The groups, largest first; as text, by the names that -o json has."""
+    return [
+        {
+            "count": f"{group.count:,}",
+            "share": f"{group.count / summary.total:.0%}",
+            "name": name_of(group, by),
+            "workflows": ", ".join(group.workflows),
+            "first": _time(group.first),
+            "last": _time(group.last),
+            "key": group.key,
+            "example": cell(group.example),
+        }
+        for group in summary.groups[:limit]
+    ]
 
 
-def sparkline(counts: Sequence[int]) -> str:
+def bar(count: int, most: int) -> str:
+    return "" if _is_narrow_encoding() else BAR * max(1, round(BAR_WIDTH * count / most))
+
+
+def name_of(group: Group, by: str) -> str:
+    return str(group.failure) if by == "failure" and group.failure is not None else group.key or "(none)"
+
+
+def sparkline(counts: Sequence[int], width: int) -> str:
+    """At most so many letters: neighbours are added up until they fit."""
+    while len(counts) > max(1, width):
+        counts = [sum(counts[place : place + 2]) for place in range(0, len(counts), 2)]
     if not counts or _is_narrow_encoding():
         return " ".join(map(str, counts))
     most = max(counts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._cells import cell, plain, safe
 from ._output import as_json, emit
-from ._screen import console, group_rows, name_of, shows_tables, sparkline, table
+from ._screen import GROUP_COLUMNS, Column, bar, console, group_rows, name_of, shows_tables, sparkline, table
 from ._session import RETENTIONS, Session
 
 if TYPE_CHECKING:
@@ -21,12 +21,13 @@ A_DAY = timedelta(days=1)
 class Reading:
     """Summarizes runs as they come, and counts those that expire within a day."""
 
-    def __init__(self, by: str = "failure", retention: timedelta | None = None) -> None:
+    def __init__(self, by: Any = "failure", retention: timedelta | None = None) -> None:
         from upstash_workflow_dlq.triage import Summarizer
 
         self._summarizer = Summarizer(by=by)
         self._retention = retention
         self._now = datetime.now(UTC)
+        self.by = by
         self.retention_is_known = retention is not None
         self.count = self.expiring = 0
 
@@ -54,7 +55,7 @@ class Reading:
         groups = [
             {
                 "key": group.key,
-                "name": name_of(group),
+                "name": name_of(group, self.by),
                 "count": group.count,
                 "share": round(group.count / summary.total, 4),
                 "first": plain(group.first),
@@ -82,26 +83,35 @@ def show(session: Session, reading: Reading, output: str, limit: int | None) -> 
     elif shows_tables():
         draw(session, reading, limit)
     else:
-        _, rows = group_rows(reading.summary, limit)
-        for row in rows:
-            # Without the bar, which is for eyes.
-            emit("\t".join(safe(text) for number, text in enumerate(row) if number != 2))
+        for row in group_rows(reading.summary, reading.by, limit):
+            emit("\t".join(map(safe, row.values())))
 
 
 def draw(session: Session, reading: Reading, limit: int | None, *, stderr: bool = False) -> None:
     """For people, whose terminal it must be."""
     summary = reading.summary
     out = console(session, stderr=stderr)
-    out.print(f"{summary.total:,} failed run{'s' * (summary.total != 1)} in {len(summary.groups):,} groups\n")
-    headings, rows = group_rows(summary, limit)
+    out.print(f"{_many(summary.total, 'failed run')} in {_many(len(summary.groups), 'group')}\n")
+    most = max((group.count for group in summary.groups), default=1)
+    rows = [
+        [
+            *(row["count"], row["share"], bar(group.count, most)),
+            *(row["name"], row["workflows"], row["last"], row["key"] if reading.by == "failure" else row["example"]),
+        ]
+        for row, group in zip(group_rows(summary, reading.by, limit), summary.groups, strict=False)
+    ]
     if rows:
-        keep = [0, 1, 2, 3, 4, 6, 7]
-        out.print(table([headings[n] for n in keep], ([row[n] for n in keep] for row in rows), right=(0, 1)))
-    for line in below(reading, limit):
+        columns = [*GROUP_COLUMNS[:-1], Column("fingerprint" if reading.by == "failure" else "example")]
+        out.print(table(columns, rows, out.width))
+    for line in below(reading, limit, out.width):
         out.print(line)
 
 
-def below(reading: Reading, limit: int | None) -> list[str]:
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def below(reading: Reading, limit: int | None, width: int) -> list[str]:
     """What stands below the groups."""
     summary = reading.summary
     lines = []
@@ -110,7 +120,8 @@ def below(reading: Reading, limit: int | None) -> list[str]:
     if summary.timeline:
         counts = [count for _, count in summary.timeline]
         start, end = cell(summary.first), cell(summary.last)
-        lines += ["", f"{start[:16]}  {sparkline(counts)}  {end[:16]}"]
+        ends = f"{start[:16]}  ", f"  {end[:16]}"
+        lines += ["", sparkline(counts, width - len("".join(ends))).join(ends)]
     if reading.expiring:
         certain = "expire within a day" if reading.retention_is_known else "may expire within a day (see --retention)"
         lines.append(f"{reading.expiring:,} of them {certain}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -12,7 +13,7 @@ from .._cells import cell
 from .._exits import say
 from .._options import FilteringCommand, filters, output, retention, with_session
 from .._output import FORMATS, Fields, write_runs
-from .._screen import RUN_HEADINGS, console, run_rows, shows_tables, table
+from .._screen import RUN_COLUMNS, Column, console, run_rows, shows_tables, table
 from .._selection import Selection
 from .._session import Session
 
@@ -77,11 +78,14 @@ def command(
             return
         found = list(islice(runs, most))
         if chosen is None:
-            shown = table(RUN_HEADINGS, run_rows(found, retention), right=(3,))
+            columns: Sequence[Column] = RUN_COLUMNS
+            rows = list(run_rows(found, retention))
         else:
-            shown = table(chosen.names, ([cell(value) for value in chosen.values(run)] for run in found))
+            columns = [Column(name, is_text=name != "dlq_id") for name in chosen.names]
+            rows = [[cell(value) for value in chosen.values(run)] for run in found]
         if found:
-            console(session).print(shown)
+            out = console(session)
+            out.print(table(columns, rows, out.width))
         if next(runs, None) is not None:
             say(f"{len(found):,} runs are shown, and there are more: --limit all, or -o jsonl")
         elif not found:

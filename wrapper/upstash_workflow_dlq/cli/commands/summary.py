@@ -54,7 +54,7 @@ def command(
     if plot is not None:
         from .._plot import draw
 
-        draw(reading.summary, plot)
+        draw(reading.summary, by, plot)
         say(f"Drawn to {plot}.")
 
 
