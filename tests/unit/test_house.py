@@ -21,7 +21,7 @@ FLOORS = (
     (f"{PACKAGE}._client", f"{PACKAGE}._async_client"),
     (PACKAGE, f"{PACKAGE}.__main__"),
 )
-ROOMS = (f"{PACKAGE}.emulator", f"{PACKAGE}.contract")
+ROOMS = (f"{PACKAGE}.emulator", f"{PACKAGE}.contract", f"{PACKAGE}.triage")
 
 
 def modules() -> dict[str, Path]:
