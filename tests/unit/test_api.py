@@ -22,6 +22,7 @@ from upstash_workflow_dlq import (
     FailedRuns,
     ScannedRuns,
     errors,
+    triage,
 )
 from upstash_workflow_rest.api.dlq import delete_failed_run, get_failed_run, list_failed_runs
 from upstash_workflow_rest.errors import UnexpectedStatus
@@ -35,7 +36,12 @@ def test_all_names_everything_public_and_nothing_else() -> None:
     public = {name for name in vars(upstash_workflow_dlq) if name.isidentifier() and not name.startswith("_")}
     submodules = {name for name in public if inspect.ismodule(getattr(upstash_workflow_dlq, name))}
     assert public - submodules == set(upstash_workflow_dlq.__all__) - {"__version__"}
-    assert submodules <= {"contract", "errors", "emulator"}
+    assert submodules <= {"contract", "errors", "emulator", "triage"}
+
+
+def test_triage_names_all_that_it_offers() -> None:
+    public = {name for name, value in vars(triage).items() if getattr(value, "__module__", "") == triage.__name__}
+    assert {name for name in public if not name.startswith("_")} | {"By"} == set(triage.__all__)
 
 
 READ_A_PAGE = """
@@ -48,6 +54,7 @@ wire = httpx.MockTransport(lambda request: httpx.Response(200, content=b'{"messa
 with upstash_workflow_dlq.DLQClient("t0ken", transport=wire) as dlq:
     assert [run.dlq_id for run in dlq.list(label="a", from_date=1790000000000)] == ["1"]
 unused = {"asyncio", "anyio", "attr", "concurrent.futures", "dateutil", "httpx_retries", "upstash_workflow_rest"}
+unused |= {"upstash_workflow_dlq.triage", "upstash_workflow_dlq.emulator", "upstash_workflow_dlq.contract"}
 print(*sorted(unused & sys.modules.keys()))
 """
 

@@ -93,8 +93,10 @@ def _decoded(raw: Any) -> tuple[tuple[bool, int], Step] | None:
     number, name, kind, target = (step.get(key) for key in ("stepId", "stepName", "stepType", "targetStep"))
     if type(number) is not int or not isinstance(name, str) or not isinstance(kind, str):
         return None
-    is_plan = number == 0 and type(target) is int
-    return (is_plan, target if is_plan else number), Step(number, name, kind, _output(step.get("out")), is_plan)
+    output = _output(step.get("out"))
+    if number == 0 and type(target) is int:
+        return (True, target), Step(number, name, kind, output, True)
+    return (False, number), Step(number, name, kind, output, False)
 
 
 def _output(out: Any) -> Any:

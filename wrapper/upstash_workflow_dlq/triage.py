@@ -1,0 +1,376 @@
+"""What failed, how often and since when: failed runs in groups. Pure: it reads runs, and asks nobody.
+
+from upstash_workflow_dlq.triage import summarize
+
+for group in summarize(dlq.scan()).groups:
+    print(group.count, group.failure, group.workflows)
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property, lru_cache
+from hashlib import sha256
+from typing import Any, Generic, Literal, TypeVar, get_args
+from urllib.parse import urlsplit
+
+from . import FailedRun, Failure
+
+__all__ = ["By", "Group", "Summarizer", "Summary", "fingerprint", "summarize", "workflow_path"]
+
+T = TypeVar("T")
+
+By = Literal["failure", "workflow", "label", "status", "hour", "day"]
+
+_VERSION = 1
+"""Of the fingerprints. Whatever gives other groups needs another one: people keep fingerprints in scripts."""
+
+_READ = 2_000
+_COMPARED = 500
+"""Characters of a message that are looked at, and that count once the variable parts are out of it."""
+
+_SHOWN = 10
+"""Of the workflows and statuses of a group."""
+
+_SPANS = 200
+_FACTORS = {
+    timedelta(minutes=1): 5,
+    timedelta(minutes=5): 3,
+    timedelta(minutes=15): 4,
+    timedelta(hours=1): 3,
+    timedelta(hours=3): 2,
+    timedelta(hours=6): 4,
+    timedelta(days=1): 7,
+}
+"""How a timeline widens its spans; those of weeks are doubled."""
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+"""A Monday at midnight: spans that are counted from here begin with minutes, hours, days and weeks."""
+
+_NUMBERS = r"""
+    \d[^\W_]*+ (?: [.,:/_'+-]\d[^\W_]*+ | [ ,;]{1,2}[-+\#$€£¥]?\d[^\W_]*+ | [ -]MONTH[ -]\d{4} )*+
+    (?: [ ]? (?: [%‰€$£¥] | (?: [kKMGT]?i?B | bytes? | [mµun]?s | sec(?:ond)?s? | m | min(?:ute)?s? | h | hrs? | hours?
+        | days? | weeks? | months? | years? | [APap][Mm] | EUR | USD | Z | UTC
+        | GMT(?:[+-]\d{4}(?:[ ]\([A-Z][A-Za-z ]{1,40}\))?)? ) (?![^\W_]) ) )?
+"""
+_MONTH = """(?: Jan(?:uary)? | Feb(?:ruary)? | Mar(?:ch)? | Apr(?:il)? | May | June? | July? | Aug(?:ust)?
+    | Sept?(?:ember)? | Oct(?:ober)? | Nov(?:ember)? | Dec(?:ember)? )"""
+
+# What differs between two runs that failed alike. Kept of it are the groups: codes and versions that say what went
+# wrong, and words in front of a number. A repetition can be divided in one way only, and what may be tried at each
+# word is bounded: the time stays linear in the message, which may be anybody's.
+_VARIABLE = re.compile(
+    r"""
+    (?<![A-Za-z0-9]) (?: # only where a word or a number begins
+      (?=\d) (?:
+        (?<= [:dehloPstE\d][ :=\[] ) (?: # HTTP 502, exit code 137, answered 503
+            (?<=[Cc]ode[ :=]) | (?<=[Cc]ode:[ ]) | (?<=[Ss]tatus[ :=]) | (?<=[Ss]tatus:[ ]) | (?<=HTTP[ ])
+          | (?<=HTTP/\d\.\d[ ]) | (?<=HTTP/2[ ]) | (?<=exit[ ]) | (?<=errno[ ]) | (?<=signal[ ]) | (?<=SQLSTATE[\[ ])
+          | (?: (?<=answered[ ]) | (?<=returned[ ]) | (?<=responded[ ]) | (?<=ed[ ]with[ ]) ) (?=[45]\d\d)
+        ) (\d[\dA-Z]{0,4}) (?! [^\W_] | [.,:-]\d )
+      | (?<=HTTP/) \d(?:\.\d)? (?=[ ]\d)
+      | ((?i:[2345]xx|2fa|3ds)) (?![^\W_])
+      | [\w.+-]{1,64}+ @ [\w-]{1,63} (?:\.[\w-]{1,63}){1,4}
+      | [\da-fA-F]{8} (?:-[\da-fA-F]{4}){3} -[\da-fA-F]{12} (?![^\W_])
+      | [\da-fA-F]{1,4} (?::[\da-fA-F]{0,4}){2,7} (?:\.\d+)* (?![^\W_]) # IPv6, MAC, time
+      | NUMBERS
+      )
+    | (?= [A-Za-z][^\s\d@:]{0,80}+ (?: [\d@] | :[/:\da-fA-F] ) ) (?: # few words come further
+        [\da-fA-F]{8} (?:-[\da-fA-F]{4}){3} -[\da-fA-F]{12} (?![^\W_]) # UUID
+      | [a-fA-F][\da-fA-F]{0,3} (?=[\da-fA-F:]{0,40}\d) (?::[\da-fA-F]{0,4}){2,7} (?:\.\d+)* (?![^\W_])
+      | (?= [A-Za-z]{1,40}+\d | (?:UTF|utf|SHA|sha)-\d ) (?:
+          ( (?: (?i: v\d{1,2} | utf-?\d\d? | ipv[46] | s3 | r2 | d1 | ec2 | k8s | e2e | b2[bc] | i18n | md5
+                   | sha-?\d{1,3} | base\d\d | oauth\d | [hre]s(?:256|384|512) | x509 | x86 | x64 | arm64 | u?int\d{1,2}
+                   | float\d\d | http[23] | web3 | mp[34] | h26[45] | p(?:50|9\d) | neo4j | log4j )
+              | [EP]\d{4,5} | TS\d{4} | [A-Za-z]+\d{1,3}(?:[A-Z][a-z]{2,})+ # P2002, S3Error
+            ) (?![^\W_]) ) (?:\.\d+)*
+        | (?=[a-fA-F]{1,40}\d) [\da-fA-F]{7,} (?![^\W_]) # hash
+        | ([A-Za-z]{2,}) \d+ (?![^\W_]) # worker7
+        )
+      | (?i: [a-z][a-z0-9+.-]{1,15}:// | www\. ) [^\s"'<>()`{}[\],]+
+      | [\w.+-]{1,64}+ @ [\w-]{1,63} (?:\.[\w-]{1,63}){1,4}
+      | eyJ[\w-]{8,}\.[\w.-]+ # a JWT
+      | (?:wfr|msg)_[\w-]{8,}
+      | [a-z]{2,8}_ (?=[\w-]{0,63}\d) (?=[\w-]{0,63}[A-Z]) (?=[\w-]{0,63}[a-z]) [\w-]{8,} # cus_9s6XKzkNRiz8i3
+      | [A-Za-z]+ \d [^\W_]* # x7f3a
+      )
+    | (?=[MTWFSJAOND][aeopruch]) (?: (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},?[ ] )? (?:\d{1,2}[ ])? MONTH[ -]NUMBERS
+    | ["'`] (?!v\d{1,2}["'`]) (?=[^\s"'`]{0,63}\d) # 'INV-2025-0731', but not "orders_2025"
+      (?: (?: [A-Za-z]{0,4}+(?![A-Za-z]) | [a-fA-F]{5,12}+ ) [\d_.:\#@-] ){1,60} (?:[A-Za-z]{0,4}|[a-fA-F]{5,12}) ["'`]
+    | :: (?=[\da-fA-F:]{0,40}\d) (?:[\da-fA-F]{1,4}:){0,7} [\da-fA-F]{1,4} (?![^\W_])
+    | [-+~\#$€£¥] (?:[ ]?[-+~\#$€£¥]){0,2} [ ]? NUMBERS
+    )
+    """.replace("NUMBERS", _NUMBERS).replace("MONTH", _MONTH),
+    re.VERBOSE,
+)
+
+
+def fingerprint(run: FailedRun) -> str:
+    """An id of what went wrong: runs of one workflow that failed alike have the same, such as `1-0b1f22a4c9d8`.
+
+    It is made from the failure's name, from its message without what differs from run to run (ids, numbers, times,
+    addresses), and from the workflow's path. Programs may remember it: the part before the hyphen is the version of the
+    rules, and will be another one where they give another result.
+    """
+    return _fingerprint(_read(run, "failure"), workflow_path(run))
+
+
+def workflow_path(run: FailedRun) -> str:
+    """The path of the workflow's URL, without host and query; the URL if it has none, and "" without a URL."""
+    return _path(_read(run, "workflow_url") or "")
+
+
+@lru_cache(maxsize=1024)
+def _path(url: str) -> str:
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return url
+    return path if path.strip("/") else url
+
+
+def _fingerprint(failure: Failure | None, path: str) -> str:
+    name, message = failure or ("", "")
+    essence = _essence(name[:_READ], message[:_READ])
+    # Not Python's repr, which changes with the Unicode tables of its version.
+    content = f"{_VERSION}\n{len(essence)}\n{essence}{path}".encode("utf-8", "surrogatepass")
+    return f"{_VERSION}-{sha256(content).hexdigest()[:12]}"
+
+
+@lru_cache(maxsize=2048)
+def _essence(name: str, message: str) -> str:
+    # The name of a class stays as it is. Other services put whole sentences there.
+    return f"{name if name.isidentifier() else _normalised(name)}\n{_normalised(message)}"
+
+
+def _normalised(text: str) -> str:
+    return " ".join(_VARIABLE.sub(_kept, text).split())[:_COMPARED]
+
+
+def _kept(match: re.Match[str]) -> str:
+    kept = match.lastindex
+    return "#" if kept is None else f"{match[kept]}#"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Failed runs with the same key.
+
+    Attributes:
+        key: what they have in common. By failure, a fingerprint.
+        failure: that of the newest run; None if it cannot be read.
+        count: how many they are.
+        first, last: when the first and the last of them entered the queue, or else were created; None if unknown.
+        workflows: the most frequent paths of workflows, at most 10.
+        statuses: the most frequent HTTP statuses that were answered, at most 10.
+        example: the dlq_id of the newest run.
+    """
+
+    key: str
+    failure: Failure | None
+    count: int
+    first: datetime | None
+    last: datetime | None
+    workflows: tuple[str, ...]
+    statuses: tuple[int, ...]
+    example: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Failed runs in groups.
+
+    Attributes:
+        by: what they are grouped by.
+        total: how many runs were read. By label, the counts of the groups may add up to more.
+        groups: the largest first; groups of one size by key.
+        timeline: how many runs failed when: start and count of equal spans of time, without gaps, at most 200.
+        entered: the same, of the runs alone whose `entered_at` is known: what expires is counted from there.
+        first, last: the times of the first and the last run; None if no run has one.
+    """
+
+    by: str
+    total: int
+    groups: tuple[Group, ...]
+    timeline: tuple[tuple[datetime, int], ...]
+    entered: tuple[tuple[datetime, int], ...]
+    first: datetime | None
+    last: datetime | None
+
+
+def summarize(runs: Iterable[FailedRun], *, by: By = "failure") -> Summary:
+    """Groups runs by failure, workflow, label, status, or by the hour or day of their failure.
+
+    The key is "" for runs that have nothing of the kind. A run counts in the group of each of its labels. Memory grows
+    with the number of groups, not of runs. For runs that come asynchronously, see `Summarizer`.
+    """
+    summarizer = Summarizer(by=by)
+    for run in runs:
+        summarizer.add(run)
+    return summarizer.summary()
+
+
+class Summarizer:
+    """Groups runs one by one, wherever they come from: `add` each of them, then take the `summary`."""
+
+    def __init__(self, *, by: By = "failure") -> None:
+        if by not in get_args(By):
+            raise ValueError(f"by is {by!r}; it must be one of {', '.join(get_args(By))}")
+        self._by = by
+        self._total = 0
+        self._groups: dict[str, _Group] = {}
+        self._timeline, self._entered = _Timeline(), _Timeline()
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+
+    def add(self, run: FailedRun) -> None:
+        """Count a run. One whose fields cannot be read counts, too."""
+        entered = _read(run, "entered_at")
+        facts = _Facts(run, entered or _read(run, "created_at"))
+        keys = self._keys(facts)
+        self._total += 1
+        if facts.moment is not None:
+            self._timeline.add(facts.moment)
+            self._first = min(self._first or facts.moment, facts.moment)
+            self._last = max(self._last or facts.moment, facts.moment)
+        if entered is not None:
+            self._entered.add(entered)
+        for key in keys:
+            group = self._groups.get(key)
+            if group is None:
+                group = self._groups[key] = _Group()
+            group.add(facts)
+
+    def summary(self) -> Summary:
+        """Of the runs so far. It does not change when more are added."""
+        groups = [group.result(key) for key, group in self._groups.items()]
+        groups.sort(key=lambda group: (-group.count, group.key))
+        timelines = self._timeline.result(), self._entered.result()
+        return Summary(self._by, self._total, tuple(groups), *timelines, self._first, self._last)
+
+    def _keys(self, facts: _Facts) -> Iterable[str]:
+        if self._by == "failure":
+            return (_fingerprint(facts.failure, facts.path),)
+        if self._by == "workflow":
+            return (facts.path,)
+        if self._by == "label":
+            return dict.fromkeys(_read(facts.run, "labels", ())) or ("",)
+        if self._by == "status":
+            return (str(facts.status or ""),)
+        if facts.moment is None:
+            return ("",)
+        text = facts.moment.isoformat()
+        return (text[:10] if self._by == "day" else f"{text[:13]}:00Z",)
+
+
+class _Facts:
+    """What groups want to know of a run, read once."""
+
+    def __init__(self, run: FailedRun, moment: datetime | None) -> None:
+        self.run = run
+        self.moment = moment
+        self.path = workflow_path(run)
+        status = _read(run, "response_status")
+        # No HTTP status has more than three digits, and of numbers that anybody makes up there is no end.
+        self.status = status if status is not None and 0 < status < 1000 else None
+        self.dlq_id = _read(run, "dlq_id")
+
+    @cached_property
+    def failure(self) -> Failure | None:
+        failure: Failure | None = _read(self.run, "failure")
+        return failure
+
+
+class _Group:
+    """What is known of a group so far. Of its runs only one is remembered, by its id and failure."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: datetime | None = None
+        self.newest: tuple[datetime, int, str] | None = None
+        self.failure: Failure | None = None
+        self.workflows = _Frequent[str]()
+        self.statuses = _Frequent[int]()
+
+    def add(self, facts: _Facts) -> None:
+        self.count += 1
+        self.workflows.add(facts.path)
+        self.statuses.add(facts.status)
+        if facts.moment is not None:
+            self.first = min(self.first or facts.moment, facts.moment)
+        # Of one millisecond the id with the highest number is the newest, whatever the order in which they come.
+        dlq_id = facts.dlq_id or ""
+        place = (facts.moment or _NEVER, len(dlq_id), dlq_id)
+        if self.newest is None or place > self.newest:
+            self.newest, self.failure = place, facts.failure
+
+    def result(self, key: str) -> Group:
+        moment, _, example = self.newest or (_NEVER, 0, "")
+        last = None if moment == _NEVER else moment
+        workflows, statuses = self.workflows.most(), self.statuses.most()
+        return Group(key, self.failure, self.count, self.first, last, workflows, statuses, example or None)
+
+
+class _Frequent(Generic[T]):
+    """The most frequent values. Exact while there are few; of many, those that were rare so far are forgotten."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[T] = Counter()
+
+    def add(self, value: T | None) -> None:
+        if value is None or value == "":
+            return
+        self._counts[value] += 1
+        if len(self._counts) > 10 * _SHOWN:
+            self._counts = Counter(dict(self._counts.most_common(5 * _SHOWN)))
+
+    def most(self) -> tuple[T, ...]:
+        ordered = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
+        return tuple(value for value, _ in ordered[:_SHOWN])
+
+
+class _Timeline:
+    """Counts of equal spans of time, which grow so that there are never more than `_SPANS`."""
+
+    def __init__(self) -> None:
+        self._width = timedelta(minutes=1)
+        self._counts: dict[int, int] = {}
+        self._least = self._most = 0
+
+    def add(self, moment: datetime) -> None:
+        place = (moment - _NEVER) // self._width
+        if not self._counts:
+            self._least = self._most = place
+        if not self._least <= place <= self._most:
+            self._least, self._most = min(self._least, place), max(self._most, place)
+            while self._most - self._least >= _SPANS:
+                self._widen()
+            place = (moment - _NEVER) // self._width
+        self._counts[place] = self._counts.get(place, 0) + 1
+
+    def _widen(self) -> None:
+        # Each a multiple of the one before, so that spans can be added up.
+        factor = _FACTORS.get(self._width, 2)
+        self._width *= factor
+        self._least, self._most = self._least // factor, self._most // factor
+        counts, self._counts = self._counts, {}
+        for place, count in counts.items():
+            self._counts[place // factor] = self._counts.get(place // factor, 0) + count
+
+    def result(self) -> tuple[tuple[datetime, int], ...]:
+        if not self._counts:
+            return ()
+        places = range(self._least, self._most + 1)
+        return tuple((_NEVER + place * self._width, self._counts.get(place, 0)) for place in places)
+
+
+def _read(run: FailedRun, name: str, default: Any = None) -> Any:
+    """An attribute, or the default if it cannot be read: such a run is to be counted, too."""
+    try:
+        return getattr(run, name)
+    except ValueError:  # InvalidResponseError is one
+        return default
