@@ -35,7 +35,9 @@ class Terminal:
         self._resize(terminal, columns, lines)
         command = [sys.executable, "-m", "upstash_workflow_dlq", *arguments]
         surroundings = {"TERM": "xterm-256color", "LANG": "C.UTF-8", **os.environ, **(env or {})}
-        surroundings.pop("NO_COLOR", None) if not (env and "NO_COLOR" in env) else None
+        for name in ("NO_COLOR", "COLUMNS", "LINES"):
+            if name not in (env or {}):
+                surroundings.pop(name, None)
         self.process = subprocess.Popen(  # noqa: S603
             command, stdin=terminal, stdout=terminal, stderr=terminal, env=surroundings, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),

@@ -19,9 +19,9 @@ FLOORS = (
     (f"{PACKAGE}._net",),
     (f"{PACKAGE}._base_client",),
     (f"{PACKAGE}._client", f"{PACKAGE}._async_client"),
-    (PACKAGE, f"{PACKAGE}.__main__"),
+    (PACKAGE,),
 )
-ROOMS = (f"{PACKAGE}.emulator", f"{PACKAGE}.contract", f"{PACKAGE}.cli")
+ROOMS = tuple(f"{PACKAGE}.{name}" for name in ("emulator", "contract", "triage", "cli"))
 
 
 def modules() -> dict[str, Path]:
@@ -58,6 +58,8 @@ def floor(module: str) -> int:
 
 
 def room(module: str) -> str | None:
+    if module == f"{PACKAGE}.__main__":
+        return f"{PACKAGE}.cli"
     return next((name for name in ROOMS if module == name or module.startswith(f"{name}.")), None)
 
 
