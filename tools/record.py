@@ -36,8 +36,7 @@ def main(path: str) -> None:
         for command in COMMANDS:
             console.print(Text(f"$ upstash-dlq {command}", style="bold green"))
             shown = on_a_terminal(command.split(), {**os.environ, **emulator.environ, "TERM": "xterm-256color"})
-            # Progress that was drawn over.
-            console.print(Text.from_ansi(re.sub(r"\x1b\[(?:2K|1A|\?25[lh])|\r(?!\n)", "", shown)))
+            console.print(Text.from_ansi(shown.replace("\r\n", "\n")))
     svg = console.export_svg(title="upstash-dlq", code_format=FORMAT, unique_id="night")
     Path(path).write_text(svg, "utf-8")
 
