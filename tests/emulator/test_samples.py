@@ -10,6 +10,7 @@ from openapi import message_properties
 from upstash_workflow_dlq import FailedRun
 from upstash_workflow_dlq.emulator import failed_runs
 from upstash_workflow_dlq.emulator.samples import NEWEST, recorded_run
+from upstash_workflow_dlq.triage import fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +109,56 @@ def test_only_bodies_that_are_not_utf_8_are_base64(runs: list[dict[str, Any]], f
 def test_the_recorded_page_is_the_vendors(recorded_page: dict[str, Any]) -> None:
     assert recorded_page["cursor"] == "1752570296426-0"
     assert recorded_page["messages"] == [recorded_run()]
+
+
+def is_first(run: FailedRun) -> bool:
+    return run.headers["Upstash-Workflow-Init"] == "true"
+
+
+def test_bodies_are_inputs_at_the_first_step_and_hold_steps_later(runs: list[dict[str, Any]]) -> None:
+    read = [FailedRun(run) for run in runs[1:]]
+    whole = [run for run in read if run.body is not None and "body" not in run.redacted]
+    for run in whole:
+        if is_first(run):
+            assert (run.initial_payload, run.steps) == (run.body, ())
+        else:
+            assert run.initial_payload not in (None, run.body)
+            assert run.headers["Content-Type"] == "application/json"
+    assert {is_first(run) for run in whole} == {True, False}
+    done = [run.steps for run in whole if not is_first(run)]
+    assert {len(steps) for steps in done} >= {0, 1, 2, 3, 4}
+    assert any(step.is_plan for steps in done for step in steps)
+    assert {step.type for steps in done for step in steps} == {"Run", "SleepFor", "Call"}
+    assert any(step.output == {"found": True, "rows": 3} for steps in done for step in steps)
+
+
+def test_a_plan_comes_before_the_result_of_its_step(runs: list[dict[str, Any]]) -> None:
+    for run in runs:
+        names: set[tuple[str, bool]] = set()
+        for step in FailedRun(run).steps:
+            assert (step.name, step.is_plan) not in names
+            assert not step.is_plan or (step.id, step.output) == (0, None)
+            assert not step.is_plan or (step.name, False) not in names
+            names.add((step.name, step.is_plan))
+
+
+def test_some_bodies_were_left_out_and_some_values_are_redacted(runs: list[dict[str, Any]]) -> None:
+    read = [FailedRun(run) for run in runs]
+    assert 10 < sum(run.body is None for run in read) < 100
+    assert {place for run in read for place in run.redacted} == {"body", "headers.X-Customer-Token"}
+    assert all(run.initial_payload is None for run in read if "body" in run.redacted)
+
+
+def test_some_errors_have_a_stack_which_begins_with_the_failure(runs: list[dict[str, Any]]) -> None:
+    read = [FailedRun(run) for run in runs]
+    stacks = [(run.stack, str(run.failure)) for run in read if run.stack is not None]
+    assert {failure.partition(":")[0] for _, failure in stacks} == {"Error", "TypeError"}
+    for stack, failure in stacks:
+        assert stack.splitlines()[0] == failure
+        assert len(stack.splitlines()) == 3
+
+
+def test_failures_that_differ_in_numbers_alone_are_one_group(runs: list[dict[str, Any]]) -> None:
+    lost = [run for run in map(FailedRun, runs) if run.failure.message.startswith("connection to db-")]
+    assert len({run.failure for run in lost}) > 1
+    assert len({fingerprint(run) for run in lost}) == len({run.workflow_url for run in lost})

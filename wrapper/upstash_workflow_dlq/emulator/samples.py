@@ -10,6 +10,7 @@ from itertools import chain, islice
 from typing import Any
 
 from ._sample_runs import VARIETY, SampleRuns
+from ._sample_steps import SampleFailure, body_of, encoded, header_of
 
 __all__ = ["NEWEST", "failed_runs", "recorded_run"]
 
@@ -98,17 +99,21 @@ _WORKFLOWS = (
 _JSON, _TEXT, _HTML = "application/json", "text/plain;charset=UTF-8", "text/html; charset=utf-8"
 
 
-def _failure(name: str, message: str) -> bytes:
-    return json.dumps({"error": name, "message": message}, ensure_ascii=False, separators=(",", ":")).encode()
-
-
 # Status, content type and body of what the workflow's endpoint answered. None where it did not answer in time.
-_RESPONSES: tuple[tuple[int, str, bytes] | None, ...] = (
-    (489, _TEXT, _failure("WorkflowNonRetryableError", "the customer has no payment method")),
-    (489, _TEXT, _failure("WorkflowNonRetryableError", "l'adresse « Zoë » n'est pas vérifiée")),
-    (500, _JSON, _failure("Error", "payment provider answered 503")),
-    (500, _JSON, _failure("Error", "connection to db-2 lost while reading orders")),
-    (500, _JSON, _failure("TypeError", "customer.email is undefined")),
+_RESPONSES: tuple[tuple[int, str, bytes | SampleFailure] | None, ...] = (
+    (489, _TEXT, SampleFailure("WorkflowNonRetryableError", "the customer has no payment method")),
+    (489, _TEXT, SampleFailure("WorkflowNonRetryableError", "l'adresse « Zoë » n'est pas vérifiée")),
+    (
+        500,
+        _JSON,
+        SampleFailure("Error", "payment provider answered 503", "charge (/app/lib/payments.ts:48:11)"),
+    ),
+    (
+        500,
+        _JSON,
+        SampleFailure("Error", "connection to db-{} lost while reading orders", "query (/app/lib/db.ts:112:9)"),
+    ),
+    (500, _JSON, SampleFailure("TypeError", "customer.email is undefined", "greet (/app/lib/mail.ts:17:31)")),
     (500, _TEXT, b"unhandled exception, see log entry 7f3a"),
     (502, _HTML, b"<html>\n<head><title>Bad gateway</title></head>\n<body><h1>Bad gateway</h1></body>\n</html>\n"),
     (504, _HTML, "<html><body><p>Zeitüberschreitung: no answer from upstream</p></body></html>".encode()),
@@ -137,16 +142,23 @@ def _positions(rng: random.Random) -> Iterator[tuple[int, int]]:
 
 
 def _invent(rng: random.Random, moment: int, number: int) -> dict[str, Any]:
+    own = random.Random(f"{moment}-{number}")  # noqa: S311 - beside `rng`, on which ids and times depend
     workflow = rng.choice(_WORKFLOWS)
     run_id = f"wfr_{_word(rng, 21)}"
     created = moment - rng.randrange(40, 2_000)
     retries = rng.choice((0, 3, 3, 5, 10))
+    message_id = f"msg_{_word(rng, 63)}"
+    header = _header(rng, workflow, run_id)
+    is_first = header["Upstash-Workflow-Init"] == ["true"]
+    if not is_first:
+        header["Content-Type"] = [_JSON]  # the steps so far
+    body = body_of(own, _payload(rng, workflow), is_first=is_first)
     return {
-        "messageId": f"msg_{_word(rng, 63)}",
+        "messageId": message_id,
         "url": workflow.url,
         "method": "POST",
-        "header": _header(rng, workflow, run_id),
-        **_encoded("body", _body(rng, workflow)),
+        "header": {**header, **header_of(own)},
+        **({} if body is None else _encoded("body", body)),
         "maxRetries": retries,
         **({"retryDelayExpression": "pow(2, retried) * 1000"} if retries == 5 else {}),
         "notBefore": created,
@@ -157,7 +169,7 @@ def _invent(rng: random.Random, moment: int, number: int) -> dict[str, Any]:
         "workflowUrl": workflow.url,
         **_label_fields(rng, workflow.labels),
         **(workflow.flow_control if rng.random() < 0.7 else {}),
-        **_response(rng),
+        **_response(rng, own),
         **_failure_function(rng, workflow.url),
         "dlqId": f"{moment}-{number}",
     }
@@ -174,11 +186,10 @@ def _header(rng: random.Random, workflow: _Workflow, run_id: str) -> dict[str, l
     }
 
 
-def _body(rng: random.Random, workflow: _Workflow) -> bytes:
+def _payload(rng: random.Random, workflow: _Workflow) -> bytes:
     if isinstance(workflow.body, bytes):
         return workflow.body + rng.randbytes(24)
-    numbered = {"id": rng.randrange(10_000, 100_000), **workflow.body}
-    return json.dumps(numbered, ensure_ascii=False, separators=(",", ":")).encode()
+    return encoded({"id": rng.randrange(10_000, 100_000), **workflow.body})
 
 
 def _label_fields(rng: random.Random, labels: tuple[str, ...]) -> dict[str, Any]:
@@ -186,11 +197,12 @@ def _label_fields(rng: random.Random, labels: tuple[str, ...]) -> dict[str, Any]
     return rng.choice((new, new, new, new, old, {**old, **new}, {}))
 
 
-def _response(rng: random.Random) -> dict[str, Any]:
+def _response(rng: random.Random, own: random.Random) -> dict[str, Any]:
     response = rng.choice(_RESPONSES)
     if response is None:
         return {}
-    status, content_type, body = response
+    status, content_type, answer = response
+    body = answer.answer(own) if isinstance(answer, SampleFailure) else answer
     header = {"Content-Type": [content_type], "Content-Length": [str(len(body))]}
     return {"responseStatus": status, "responseHeader": header, **_encoded("responseBody", body)}
 
@@ -204,7 +216,7 @@ def _failure_function(rng: random.Random, url: str) -> dict[str, Any]:
         started = json.dumps({"workflowRunId": f"wfr_{_word(rng, 21)}"}, separators=(",", ":"))
         info |= {"responseStatus": 200, "responseBody": started, "responseHeaders": {"Content-Type": [_TEXT]}}
     elif state == "CALLBACK_FAIL":
-        answer = _failure("Error", "the failure function failed as well").decode()
+        answer = encoded({"error": "Error", "message": "the failure function failed as well"}).decode()
         info |= {"responseStatus": 500, "responseBody": answer, "responseHeaders": {"Content-Type": [_JSON]}}
     fields = rng.choice(
         (
