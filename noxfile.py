@@ -179,7 +179,7 @@ def package(session: nox.Session) -> None:
     script = str(ROOT / "tests" / "package" / "use_installed.py")
     # From another folder: here, Python could find the packages in the checkout.
     with session.chdir(dist):
-        for extra in ([], ["contract"]):
+        for extra in ([], ["contract"], ["cli"]):
             required = f"{wheel}[{extra[0]}]" if extra else wheel
             session.run(python, "-m", "pip", "install", "--quiet", required, external=True)
             session.run(python, "-I", script, *extra, external=True)

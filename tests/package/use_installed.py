@@ -1,4 +1,4 @@
-"""Run by `nox -s package` with the wheel installed and no extras: what a user gets. `contract`: with that extra."""
+"""Run by `nox -s package` with the wheel installed and no extras, or with the one that is named: what a user gets."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ def main() -> None:
     check(emulator.returncode == 1, "the emulator does not start without its extra")
     check("upstash-workflow-dlq[emulator]" in emulator.stderr, "and says which one that is")
     check("Traceback" not in emulator.stderr, "in a line")
+    bare = command_line("list")
+    check(
+        (bare.returncode, len(bare.stderr.splitlines())) == (4, 1), "the command line does not start without its extra"
+    )
+    check("upstash-workflow-dlq[cli]" in bare.stderr, "and says which one that is")
     spec = files(upstash_workflow_dlq).joinpath("contract/openapi.yaml")
     check(spec.read_bytes() == SPEC.read_bytes(), "the spec is in the wheel as it is in the repository")
     try:
@@ -58,6 +63,20 @@ def with_contract() -> None:
     check([drift.path for drift in monitor.report()] == ["new"], "and finds what is not in it")
 
 
+def command_line(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The installed program."""
+    program = Path(sys.executable).with_name("upstash-dlq")
+    return subprocess.run([str(program), *arguments], capture_output=True, text=True, check=False)  # noqa: S603
+
+
+def with_cli() -> None:
+    shown = command_line("--version")
+    check(shown.stdout.startswith("upstash-dlq "), "the installed program runs")
+    check("summary" in command_line("--help").stdout, "and has its commands")
+    for place in ("bash-completion/completions/upstash-dlq", "zsh/site-functions/_upstash-dlq"):
+        check(Path(sys.prefix, "share", place).is_file(), f"{place} is where the shell looks")
+
+
 def list_through(page: bytes) -> None:
     import httpx
     from upstash_workflow_dlq import DLQClient
@@ -74,4 +93,4 @@ def check(holds: bool, claim: str) -> None:
     print(f"  {claim}")
 
 
-with_contract() if "contract" in sys.argv else main()
+{"contract": with_contract, "cli": with_cli}.get(sys.argv[-1], main)()
