@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from upstash_workflow_dlq import FailedRun, InvalidResponseError, Step
 
@@ -168,6 +168,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(payload=st.binary(), results=st.lists(JSON), junk=JSON)
 def test_what_sdks_put_in_comes_out(payload: bytes, results: list[Any], junk: Any) -> None:
     steps = [result(number, out=json.dumps(out)) for number, out in enumerate(results, 1)]
@@ -176,6 +177,7 @@ def test_what_sdks_put_in_comes_out(payload: bytes, results: list[Any], junk: An
     assert [step.output for step in run.steps] == results
 
 
+@settings(deadline=None)
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()))
 def test_no_body_and_no_answer_raises(content: bytes) -> None:
     encoded = b64encode(content).decode()

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from upstash_workflow_dlq import FailedRun, Failure
 from upstash_workflow_dlq.triage import By, Group, Summarizer, Summary, fingerprint, summarize, workflow_path
@@ -222,18 +222,21 @@ def test_a_run_that_is_no_json_at_all_is_counted() -> None:
 WORDS = st.text(st.characters(codec="utf-8", categories=["L"]), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(before=WORDS, after=WORDS, one=st.integers(), other=st.integers())
 def test_any_two_numbers_between_words_are_alike(before: str, after: str, one: int, other: int) -> None:
     text = f"the {before} no {{}} {after}x"
     assert fingerprint(failed(text.format(one))) == fingerprint(failed(text.format(other)))
 
 
+@settings(deadline=None)
 @given(st.uuids(), st.uuids())
 def test_any_two_uuids_are_alike(one: Any, other: Any) -> None:
     for text in ("user {} is gone", "user '{}' is gone", "GET /users/{}/orders", "id={}", "user:{}"):
         assert fingerprint(failed(text.format(one))) == fingerprint(failed(text.format(other)))
 
 
+@settings(deadline=None)
 @given(
     st.datetimes(), st.datetimes(), st.sampled_from(["%Y-%m-%dT%H:%M:%SZ", "%d %B %Y", "%a %b %d %Y %H:%M:%S GMT+0000"])
 )
@@ -242,6 +245,7 @@ def test_any_two_times_are_alike(one: datetime, other: datetime, form: str) -> N
     assert fingerprint(failed(texts[0])) == fingerprint(failed(texts[1]))
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_any_message_and_url_have_a_fingerprint(message: str, url: str) -> None:
     assert len(fingerprint(failed(message, message, url))) == 14
@@ -251,23 +255,10 @@ def test_any_message_and_url_have_a_fingerprint(message: str, url: str) -> None:
     "piece",
     ["a", "1", "a1", ":", "1:", "a:", "a.", "1.", "/a", "@", "a@", "a@b.", "-", "'1", "a_", "A_1-", "=", "http", " 1"],
 )
-def test_a_long_message_of_a_stranger_takes_no_time(piece: str) -> None:
-    from upstash_workflow_dlq import triage
-
-    # Counted in steps of the same work, not in seconds: four times the length may not take sixteen times as long.
-    def seconds(length: int) -> float:
-        from time import process_time
-
-        text = (piece * length)[:length]
-        best = 9.0
-        for _ in range(3):
-            before = process_time()
-            for _ in range(4):
-                triage._VARIABLE.sub("", text)
-            best = min(best, process_time() - before)
-        return best
-
-    assert seconds(8_000) < 12 * seconds(2_000) + 0.01
+def test_a_long_message_of_a_stranger_is_read_in_linear_time(piece: str) -> None:
+    # Not measured: where a repetition can be divided in two ways, this does not end.
+    for message in (piece * 1_000_000, piece * 500 + "!", piece * 500 + "\n"):
+        assert fingerprint(failed(message)) == fingerprint(failed(message, url="https://other.example/api/pay"))
 
 
 def test_what_lies_far_behind_in_a_message_does_not_count() -> None:
@@ -439,6 +430,7 @@ def test_the_timeline_is_as_fine_as_its_range_allows(minutes: int, width: timede
     assert summary.entered == summary.timeline
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-62_135_596_800_000, 253_402_300_799_999), min_size=1, max_size=60))
 def test_a_timeline_is_bounded_without_gaps_and_loses_no_run(moments: list[int]) -> None:
     summary = summarize(FailedRun({"createdAt": moment}) for moment in moments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -28,7 +29,8 @@ def off_a_page(content: bytes) -> list[FailedRun]:
 def outcome(run: FailedRun, name: str) -> Any:
     try:
         value = getattr(run, name)
-        value = value() if callable(value) else value
+        if callable(value):
+            value = value(timedelta(days=3)) if name == "expires_at" else value()
     except InvalidResponseError as error:
         return str(error)
     return value if value == value else repr(value)  # NaN

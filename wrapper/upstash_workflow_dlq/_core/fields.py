@@ -7,6 +7,7 @@ import copy
 from base64 import b64decode
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Never, NoReturn, Self, TypeVar, overload
 
 from ..errors import InvalidResponseError
@@ -199,6 +200,14 @@ def decoded(content: bytes | None) -> str | None:
         return None if content is None else content.decode()
     except UnicodeDecodeError:
         return None
+
+
+@cache
+def json_decoder() -> Callable[[bytes], Any]:
+    """`decode_json`, which raises ValueError. An import at each call would take as long as three decodings."""
+    from .json import decode_json  # and with it msgspec, which not every start needs
+
+    return decode_json
 
 
 def known_keys(view: type[PayloadView], *others: str) -> frozenset[str]:

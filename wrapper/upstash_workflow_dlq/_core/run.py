@@ -90,10 +90,8 @@ class FailedRun(ResponseView):
         return [*super().__dir__(), *generated.new_fields(self._KNOWN)]
 
     def _decode_payload(self) -> dict[str, Any]:
-        from .json import decode_json
-
         try:
-            payload: dict[str, Any] = decode_json(self._content)
+            payload: dict[str, Any] = fields.json_decoder()(self._content)
         except ValueError as error:
             raise InvalidResponseError(f"{self._name()} cannot be read: {error}") from None
         return payload
@@ -176,11 +174,9 @@ class FailedRun(ResponseView):
 
     def response_json(self) -> Any:
         """`response_body` decoded from JSON; None if there is no body. Not JSON: raises `InvalidResponseError`."""
-        from .json import decode_json
-
         body = self.response_body
         try:
-            return decode_json(body) if body else None
+            return fields.json_decoder()(body) if body else None
         except ValueError as error:
             raise InvalidResponseError(f"the response body of {self._name()} is not JSON: {error}") from None
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from base64 import b64decode
 from typing import Any, NamedTuple
 
+from .fields import json_decoder
+
 __all__ = ["Step"]
 
 _CALL_TYPES = ("step", "toCallback", "fromCallback")
@@ -109,9 +111,7 @@ def _output(out: Any) -> Any:
 
 def _json(content: bytes) -> Any:
     """None if it is no JSON."""
-    from .json import decode_json
-
     try:
-        return decode_json(content)
+        return json_decoder()(content)
     except ValueError:
         return None
