@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
+from types import SimpleNamespace
 from typing import Any, Self
 
 import attrs
@@ -59,6 +61,12 @@ def newer_list(
     only_new: bool | Unset = UNSET,
     failed_after: datetime | Unset = UNSET,
     score: float | Unset | None = UNSET,
+    zones: list[str] | Unset = UNSET,
+    day: date | Unset = UNSET,
+    only_open: bool | Unset = True,
+    shape: dict[str, str] | Unset = UNSET,
+    tenant: str | Unset = UNSET,
+    limit: str | Unset = UNSET,
     **known: Any,
 ) -> dict[str, Any]:
     new = {
@@ -68,8 +76,14 @@ def newer_list(
         "onlyNew": only_new,
         "failedAfter": UNSET if isinstance(failed_after, Unset) else failed_after.isoformat(),
         "score": score,
+        "zones": zones,
+        "day": UNSET if isinstance(day, Unset) else day.isoformat(),
+        "onlyOpen": only_open,
+        "limit": limit,
     }
     request = OLDER_LIST(**known)
+    if not isinstance(tenant, Unset):
+        request["cookies"] = {"tenant": tenant}
     request["params"] |= {name: value for name, value in new.items() if not isinstance(value, Unset)}
     return request
 
@@ -112,6 +126,39 @@ class TestANewField:
             FailedRun({}).prioritty  # type: ignore[attr-defined] # noqa: B018
         assert (caught.value.name, type(caught.value.obj)) == ("prioritty", FailedRun)
 
+    @pytest.mark.parametrize(("key", "name"), [("1st", "field_1st"), ("_id", "field_id"), ("\u00b5s", "\u03bcs")])
+    def test_is_read_although_the_generator_had_to_change_its_name(
+        self, monkeypatch: pytest.MonkeyPatch, key: str, name: str
+    ) -> None:
+        monkeypatch.setattr(generated, "_annotations", lambda: {name: "int | Unset"})
+        monkeypatch.setattr(
+            generated, "model", lambda payload: SimpleNamespace(additional_properties={}, **{name: payload[key]})
+        )
+        run = FailedRun({"dlqId": "1", key: 7})
+        assert getattr(run, name) == 7
+        assert run.extra == {}
+
+    def test_of_a_model_that_requires_others_is_read_all_the_same(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def model(payload: dict[str, Any]) -> Any:
+            payload = dict(payload)
+            tier = payload.pop("tier")
+            return SimpleNamespace(tier=tier, priority=payload.pop("priority", UNSET), additional_properties=payload)
+
+        monkeypatch.setattr(generated, "_annotations", lambda: {"tier": "str", "priority": "int | Unset"})
+        monkeypatch.setattr(generated, "model", model)
+        run: Any = FailedRun({"dlqId": "1", "priority": 7, "header": None, "odd": 1})
+        assert (run.priority, run.tier) == (7, None)
+        assert run.extra == {"odd": 1}
+
+    @pytest.mark.parametrize(("value", "kind"), [("seven", "str"), (True, "bool"), ([7], "list"), (0.5, "float")])
+    def test_of_a_wrong_type_raises_where_it_is_read(self, value: object, kind: str) -> None:
+        run: Any = FailedRun({"dlqId": "1", "priority": value})
+        with pytest.raises(InvalidResponseError, match=f"priority should be int, but is {kind}"):
+            run.priority  # noqa: B018
+
+    def test_spelt_like_a_known_one_stays_in_extra(self) -> None:
+        assert FailedRun({"callerIP": "1", "caller_ip": "2"}).extra == {"caller_ip": "2"}
+
     def test_does_not_shadow_what_is_written_by_hand(self) -> None:
         assert FailedRun({"responseStatus": "odd"}).extra == {}
         with pytest.raises(InvalidResponseError, match="responseStatus of failed run"):
@@ -130,6 +177,9 @@ class TestANewParameter:
             ("only_new", True, {"onlyNew": ["true"]}),
             ("failed_after", "2026-11-22T04:00:00+01:00", {"failedAfter": ["2026-11-22T03:00:00+00:00"]}),
             ("score", 1, {"score": ["1.0"]}),
+            ("zones", ["a", "b"], {"zones": ["a", "b"]}),
+            ("day", "2026-11-22", {"day": ["2026-11-22"]}),
+            ("only_open", False, {"onlyOpen": ["false"]}),
         ],
     )
     def test_is_a_filter(self, connect: Connect, name: str, value: object, sent: dict[str, list[str]]) -> None:
@@ -149,8 +199,14 @@ class TestANewParameter:
             ("region", " ", "region is empty"),
             ("only_new", 1, "only_new takes True or False, not int"),
             ("failed_after", datetime(2026, 11, 22), "failed_after 2026-11-22 00:00:00 has no time zone"),
-            ("failed_after", 7, "failed_after takes an aware datetime or an ISO 8601 string, not int"),
-            ("score", "1", "score takes float, not str"),
+            ("failed_after", 7, "failed_after takes datetime or the text of one, not int"),
+            ("score", "1", "score takes a number, not str"),
+            ("score", math.nan, "score is nan"),
+            ("zones", "a,b", "zones 'a,b' has a comma"),
+            ("tenant", "acme", "tenant 'acme' would not be in the query"),
+            ("day", datetime(2026, 11, 22), "day takes date"),
+            ("shape", {}, "cannot be a filter here"),
+            ("limit", "a", "limit takes an int"),
         ],
     )
     def test_is_checked_by_the_signature_of_the_generated_builder(
@@ -167,9 +223,22 @@ class TestANewParameter:
         with pytest.raises(TypeError, match=r"no filter 'minpriority'; did you mean min_priority\? .*, region, "):
             connect(transport=Wire({})).list(**asked)
 
+    def test_alone_is_no_target_of_a_bulk_call_since_it_may_only_sort(self, connect: Connect) -> None:
+        wire = Wire({"messages": []})
+        client = connect(transport=wire)
+        asked: dict[str, Any] = {"min_priority": 3}
+        with pytest.raises(ValueError, match="min_priority: new in the spec"):
+            client.delete_many(**asked)
+        with DLQClient(TOKEN, transport=wire) as sync, pytest.raises(ValueError, match="the whole queue"):
+            sync.delete_many(dlq_ids=sync.list(**asked))
+        for others in ({"all": True}, {"dlq_ids": "1"}):
+            with pytest.raises(ValueError, match="pass exactly one"):
+                client.delete_many(**asked, **others)
+        assert not wire.requests
+
     def test_that_bulk_calls_lack_is_settled_by_ids_before(self, connect: Connect) -> None:
         wire = Wire({"messages": [{"dlqId": "1"}]}, {"deleted": 1})
-        asked: dict[str, Any] = {"min_priority": 3}
+        asked: dict[str, Any] = {"min_priority": 3, "label": "a"}
         assert connect(transport=wire).delete_many(**asked) == 1
         listed, deleted = wire.requests
         assert listed.url.params["minPriority"] == "3"
@@ -177,7 +246,7 @@ class TestANewParameter:
         assert "minPriority" not in deleted.url.params
 
     def test_is_in_the_error_of_a_cursor_that_cannot_go_on(self, connect: Connect) -> None:
-        asked: dict[str, Any] = {"min_priority": 3, "cursor": "a"}
+        asked: dict[str, Any] = {"min_priority": 3, "label": "a", "cursor": "a"}
         with pytest.raises(ValueError, match=r"a filter that only list\(\) takes"):
             connect(transport=Wire({})).delete_many(**asked)
 

@@ -164,7 +164,7 @@ def _many(
         raise TypeError("a bulk call takes no limit; for the first five, pass dlq_ids=dlq.list(limit=5)")
     selected = Filters.parse(filters)
     checks.flag("dry_run", dry_run)
-    _check_one_target(dlq_ids is not None, not selected.is_empty, checks.flag("all", all))
+    _check_one_target(dlq_ids is not None, selected, checks.flag("all", all))
     callbacks = Callbacks.checked(on_batch, on_progress)
     only_listed = [name for name in selected.query if not _takes(operation.builder, name)]
     goes_by_ids = dlq_ids is not None or selected.response_status or only_listed
@@ -323,8 +323,15 @@ def _takes(builder: Builder, filter: str) -> bool:
     return filter != "workflow_run_id" and filter in signature(builder).parameters
 
 
-def _check_one_target(ids: bool, filters: bool, everything: bool) -> None:
-    if ids + filters + everything != 1:
+def _check_one_target(ids: bool, selected: Filters, everything: bool) -> None:
+    filters = not selected.is_empty
+    if selected.query and not (ids or filters or everything):
+        names = ", ".join(selected.query)
+        raise ValueError(
+            f"{names}: new in the spec, and perhaps no filter but an order: list the runs, look at them, and "
+            "pass their ids as dlq_ids="
+        )
+    if ids + (filters or bool(selected.query)) + everything != 1:
         targets = {"dlq_ids=": ids, "filters": filters, "all=True": everything}
         given = " and ".join(name for name, is_given in targets.items() if is_given) or "none"
         raise ValueError(f"pass exactly one of dlq_ids=, filters or all=True; got {given}")

@@ -50,6 +50,12 @@ def filter_value(name: str, value: object) -> str:
     return plain
 
 
+def without_comma(name: str, value: T) -> T:
+    if isinstance(value, str) and "," in value:
+        raise ValueError(f"{name} {value!r} has a comma: the service would split it, and cannot match it exactly")
+    return value
+
+
 def several(name: str, value: object, kind: type, check: Callable[[str, object], T]) -> list[T]:
     """One value of a kind, or any iterable of them, each checked."""
     if isinstance(value, kind):

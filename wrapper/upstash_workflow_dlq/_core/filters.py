@@ -25,10 +25,7 @@ def _texts(name: str, value: object) -> list[str]:
     values = checks.several(name, value, str, checks.filter_value)
     if not values:
         raise ValueError(f"{name} has no values: leave it out to match any {name}")
-    for item in values:
-        if "," in item:
-            raise ValueError(f"{name} {item!r} has a comma: the service would split it, and cannot match it exactly")
-    return values
+    return [checks.without_comma(name, item) for item in values]
 
 
 def _statuses(name: str, value: object) -> frozenset[int]:
@@ -120,8 +117,16 @@ class RunFilters(ScanFilters, total=False):
     to_date: Annotated[DateLike | None, Filter("toDate", _milliseconds)]
 
 
-# What else the list takes.
-NO_FILTERS = ("cursor", "count")
+# What else the list takes, and the other arguments of methods that take filters: a new parameter of the spec that is
+# called like one of these is reached through low_level only.
+LIST_OPTIONS = ("cursor", "count")
+_TAKEN = frozenset(
+    [
+        *LIST_OPTIONS,
+        *("page_size", "limit", "prefetch", "workers", "dry_run", "dlq_ids", "all", "all_", "on_batch", "on_progress"),
+        *("overrides", "retries", "delay", "retry_delay", "flow_control", "failure_callback"),
+    ]
+)
 
 FILTERS: dict[str, Filter] = {name: kind.__metadata__[0] for name, kind in RunFilters.__annotations__.items()}
 
@@ -152,24 +157,35 @@ class Filters(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether they select everything."""
-        return not (self.query or self.response_status)
+        """Whether they may select everything. Whether a new parameter of the spec selects, nobody has looked yet."""
+        return not (self.query.keys() & FILTERS.keys() or self.response_status)
 
 
 def filter_names() -> list[str]:
     """All filters by name: those of `RunFilters`, and what the spec has gained since. Loads the generated client."""
+    return [*FILTERS, *_new_filters()]
+
+
+def list_arguments(query: dict[str, Any]) -> dict[str, Any]:
+    """The request for a list with filters that are not all in FILTERS."""
+    from .generated import list_request
+
+    return list_request(query, _new_filters())
+
+
+def _new_filters() -> dict[str, Any]:
     from .generated import new_filters
 
-    return [*FILTERS, *new_filters({*FILTERS, *NO_FILTERS})]
+    return new_filters({*FILTERS, *_TAKEN})
 
 
 def _new_filter(name: str) -> Callable[[str, object], Any]:
-    from .generated import checked, new_filters
+    from .generated import checked
 
-    new = new_filters({*FILTERS, *NO_FILTERS})
+    new = _new_filters()
     if name not in new:
         raise TypeError(_no_such_filter(name, [*FILTERS, *new]))
-    return lambda _, value: checked(new[name], value)
+    return lambda _, value: checked(new[name], value, new)
 
 
 def _no_such_filter(name: str, names: list[str]) -> str:

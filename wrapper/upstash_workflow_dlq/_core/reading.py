@@ -22,7 +22,7 @@ from .answers import (
     says_run_is_missing,
     where,
 )
-from .filters import FILTERS, NO_FILTERS, Filters, RunFilters
+from .filters import FILTERS, LIST_OPTIONS, Filters, RunFilters, list_arguments
 from .run import FailedRun, has_status, id_of
 
 __all__ = ["Page"]
@@ -33,7 +33,7 @@ MAX_PAGE_SIZE = 100
 MAX_EMPTY_PAGES = 1000
 
 # The parameters of the list by their names here.
-LIST_PARAMETERS = {name: name for name in NO_FILTERS} | {
+LIST_PARAMETERS = {name: name for name in LIST_OPTIONS} | {
     name: filter.wire for name, filter in FILTERS.items() if filter.wire is not None
 }
 
@@ -45,9 +45,7 @@ def list_request(arguments: dict[str, Any]) -> dict[str, Any]:
     does without.
     """
     if not arguments.keys() <= LIST_PARAMETERS.keys():  # filters that only the generated client knows
-        from upstash_workflow_rest.api.dlq import list_failed_runs
-
-        return list_failed_runs._get_kwargs(**arguments)
+        return list_arguments(arguments)
     params = {LIST_PARAMETERS[name]: value for name, value in arguments.items()}
     return {"method": "get", "url": "/v2/workflows/dlq", "params": params}
 

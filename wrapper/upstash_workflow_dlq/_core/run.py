@@ -253,7 +253,9 @@ class FailedRun(ResponseView):
     def extra(self) -> dict[str, Any]:
         """Every key that neither the schema nor this wrapper knows, untouched."""
         unnamed = super().extra
-        return {key: value for key, value in unnamed.items() if not generated.schema_knows(key, value)}
+        return {
+            key: value for key, value in unnamed.items() if not generated.is_new_field(self._payload, key, self._KNOWN)
+        }
 
 
 # Looked up once: a page makes 100 runs, in two thirds of the time.
