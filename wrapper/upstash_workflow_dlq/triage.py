@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
-from hashlib import sha256
+from hashlib import blake2b
 from typing import Any, Generic, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
@@ -51,62 +51,36 @@ _FACTORS = {
 _NEVER = datetime.min.replace(tzinfo=UTC)
 """A Monday at midnight: spans that are counted from here begin with minutes, hours, days and weeks."""
 
-_NUMBERS = r"""
-    \d[^\W_]*+ (?: [.,:/_'+-]\d[^\W_]*+ | [ ,;]{1,2}[-+\#$€£¥]?\d[^\W_]*+ | [ -]MONTH[ -]\d{4} )*+
-    (?: [ ]? (?: [%‰€$£¥] | (?: [kKMGT]?i?B | bytes? | [mµun]?s | sec(?:ond)?s? | m | min(?:ute)?s? | h | hrs? | hours?
-        | days? | weeks? | months? | years? | [APap][Mm] | EUR | USD | Z | UTC
-        | GMT(?:[+-]\d{4}(?:[ ]\([A-Z][A-Za-z ]{1,40}\))?)? ) (?![^\W_]) ) )?
-"""
-_MONTH = """(?: Jan(?:uary)? | Feb(?:ruary)? | Mar(?:ch)? | Apr(?:il)? | May | June? | July? | Aug(?:ust)?
-    | Sept?(?:ember)? | Oct(?:ober)? | Nov(?:ember)? | Dec(?:ember)? )"""
+_DATE = """(?: Mon | Tue | Wed | Thu | Fri | Sat | Sun | Jan(?:uary)? | Feb(?:ruary)? | Mar(?:ch)? | Apr(?:il)? | May
+    | June? | July? | Aug(?:ust)? | Sept?(?:ember)? | Oct(?:ober)? | Nov(?:ember)? | Dec(?:ember)? )"""
+_UNIT = "(?: [kKMGT]?B | ms | s | seconds? | minutes? | hours? | days? | AM | PM | EUR | USD | GMT )"
+_CODE = "(?:code|exit|with|atus|rrno|gnal|ered|rned|nded)"
+"""Ends of the words that a code may follow: all as long, as a look-behind wants them."""
 
-# What differs between two runs that failed alike. Kept of it are the groups: codes and versions that say what went
-# wrong, and words in front of a number. A repetition can be divided in one way only, and what may be tried at each
-# word is bounded: the time stays linear in the message, which may be anybody's.
+# What differs between two runs that failed alike, and the signs in front of it. The group is what counts of it: codes
+# and versions that say what went wrong, and the word of worker7. A match begins at a sign, a repetition can be divided
+# in one way only, and what is tried at a sign is bounded: the time stays linear in the message, which may be anybody's.
 _VARIABLE = re.compile(
     r"""
-    (?<![A-Za-z0-9]) (?: # only where a word or a number begins
-      (?=\d) (?:
-        (?<= [:dehloPstE\d][ :=\[] ) (?: # HTTP 502, exit code 137, answered 503
-            (?<=[Cc]ode[ :=]) | (?<=[Cc]ode:[ ]) | (?<=[Ss]tatus[ :=]) | (?<=[Ss]tatus:[ ]) | (?<=HTTP[ ])
-          | (?<=HTTP/\d\.\d[ ]) | (?<=HTTP/2[ ]) | (?<=exit[ ]) | (?<=errno[ ]) | (?<=signal[ ]) | (?<=SQLSTATE[\[ ])
-          | (?: (?<=answered[ ]) | (?<=returned[ ]) | (?<=responded[ ]) | (?<=ed[ ]with[ ]) ) (?=[45]\d\d)
-        ) (\d[\dA-Z]{0,4}) (?! [^\W_] | [.,:-]\d )
-      | (?<=HTTP/) \d(?:\.\d)? (?=[ ]\d)
-      | ((?i:[2345]xx|2fa|3ds)) (?![^\W_])
-      | [\w.+-]{1,64}+ @ [\w-]{1,63} (?:\.[\w-]{1,63}){1,4}
-      | [\da-fA-F]{8} (?:-[\da-fA-F]{4}){3} -[\da-fA-F]{12} (?![^\W_])
-      | [\da-fA-F]{1,4} (?::[\da-fA-F]{0,4}){2,7} (?:\.\d+)* (?![^\W_]) # IPv6, MAC, time
-      | NUMBERS
-      )
-    | (?= [A-Za-z][^\s\d@:]{0,80}+ (?: [\d@] | :[/:\da-fA-F] ) ) (?: # few words come further
-        [\da-fA-F]{8} (?:-[\da-fA-F]{4}){3} -[\da-fA-F]{12} (?![^\W_]) # UUID
-      | [a-fA-F][\da-fA-F]{0,3} (?=[\da-fA-F:]{0,40}\d) (?::[\da-fA-F]{0,4}){2,7} (?:\.\d+)* (?![^\W_])
-      | (?= [A-Za-z]{1,40}+\d | (?:UTF|utf|SHA|sha)-\d ) (?:
-          ( (?: (?i: v\d{1,2} | utf-?\d\d? | ipv[46] | s3 | r2 | d1 | ec2 | k8s | e2e | b2[bc] | i18n | md5
-                   | sha-?\d{1,3} | base\d\d | oauth\d | [hre]s(?:256|384|512) | x509 | x86 | x64 | arm64 | u?int\d{1,2}
-                   | float\d\d | http[23] | web3 | mp[34] | h26[45] | p(?:50|9\d) | neo4j | log4j )
-              | [EP]\d{4,5} | TS\d{4} | [A-Za-z]+\d{1,3}(?:[A-Z][a-z]{2,})+ # P2002, S3Error
-            ) (?![^\W_]) ) (?:\.\d+)*
-        | (?=[a-fA-F]{1,40}\d) [\da-fA-F]{7,} (?![^\W_]) # hash
-        | ([A-Za-z]{2,}) \d+ (?![^\W_]) # worker7
-        )
-      | (?i: [a-z][a-z0-9+.-]{1,15}:// | www\. ) [^\s"'<>()`{}[\],]+
-      | [\w.+-]{1,64}+ @ [\w-]{1,63} (?:\.[\w-]{1,63}){1,4}
-      | eyJ[\w-]{8,}\.[\w.-]+ # a JWT
-      | (?:wfr|msg)_[\w-]{8,}
-      | [a-z]{2,8}_ (?=[\w-]{0,63}\d) (?=[\w-]{0,63}[A-Z]) (?=[\w-]{0,63}[a-z]) [\w-]{8,} # cus_9s6XKzkNRiz8i3
-      | [A-Za-z]+ \d [^\W_]* # x7f3a
-      )
-    | (?=[MTWFSJAOND][aeopruch]) (?: (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},?[ ] )? (?:\d{1,2}[ ])? MONTH[ -]NUMBERS
-    | ["'`] (?!v\d{1,2}["'`]) (?=[^\s"'`]{0,63}\d) # 'INV-2025-0731', but not "orders_2025"
-      (?: (?: [A-Za-z]{0,4}+(?![A-Za-z]) | [a-fA-F]{5,12}+ ) [\d_.:\#@-] ){1,60} (?:[A-Za-z]{0,4}|[a-fA-F]{5,12}) ["'`]
-    | :: (?=[\da-fA-F:]{0,40}\d) (?:[\da-fA-F]{1,4}:){0,7} [\da-fA-F]{1,4} (?![^\W_])
-    | [-+~\#$€£¥] (?:[ ]?[-+~\#$€£¥]){0,2} [ ]? NUMBERS
+    [^A-Za-z0-9] [\W_]{0,2}+ (?! [a-z]++[ ] (?: \D | (?<! CODE[ ] ) ) ) (?: # few words come further
+      [\da-fA-F]{8} (?:-[\da-fA-F]{4}){3} -[\da-fA-F]{12} # UUID
+    | (?! [23](?:FA|DS)(?![^\W_]) ) \d[^\W_]*+ (?: [.,:/_+-]\d[^\W_]*+ )*+ (?: @[\w.-]+ | [ ]?% | [ ] UNIT (?![^\W_]) )?
+    | [A-Za-z]++ (?: ://[^\s"'<>()`{}[\],]+ | [\w.+-]{0,64}+@[\w.-]+ )
+    | (?: eyJ | wfr_ | msg_ ) [\w.-]+ # eyJ: a JWT
+    | (?<=["'`]) [A-Z]{1,4}-\d[^\W_]*+ # "INV-2025"
+    | (?=[A-Z][a-z]) (?: DATE (?= ,?[ -] (?: \d | [A-Z][a-z]{2}[ ]\d ) ) | (?<=\() [A-Z][A-Za-z ]{1,40} Time\) )
+    | ( (?: [Cc]ode[ :=]{1,2}\d{1,5} | [Ss]tatus[ :=]{1,2}\d{1,3} | HTTP(?:/\d(?:\.\d)?)?[ ]\d{3} | SQLSTATE\W{1,2}\w{5}
+          | exit[ ]\d{1,3} | signal[ ]\d\d? | errno[ ]\d{1,3}
+          | answered[ ][45]\d\d | returned[ ][45]\d\d | responded[ ][45]\d\d | with[ ][45]\d\d
+          | v\d\d? | IPv\d | UTF-\d\d? | SHA-\d{1,3} | S3 | EC2 | base\d\d | [EP]\d{4,5} | [A-Z]++\d[A-Z][a-z]+
+        ) (?! [^\W_] | -\d )
+      | (?! [\da-fA-F]{7} ) [A-Za-z]{2,}+ (?= \d++ (?! [^\W_] | :[\da-fA-F:] ) ) # worker7, but no hash and no IPv6
+      ) \d*+
+    | [A-Za-z]++\d[^\W_]*+
     )
-    """.replace("NUMBERS", _NUMBERS).replace("MONTH", _MONTH),
+    """.replace("DATE", _DATE).replace("UNIT", _UNIT).replace("CODE", _CODE),
     re.VERBOSE,
-)
+)  # fmt: skip
 
 
 def fingerprint(run: FailedRun) -> str:
@@ -116,12 +90,19 @@ def fingerprint(run: FailedRun) -> str:
     addresses), and from the workflow's path. Programs may remember it: the part before the hyphen is the version of the
     rules, and will be another one where they give another result.
     """
-    return _fingerprint(_read(run, "failure"), workflow_path(run))
+    try:
+        failure = run.failure
+    except ValueError:
+        failure = None
+    return _fingerprint(failure, workflow_path(run))
 
 
 def workflow_path(run: FailedRun) -> str:
     """The path of the workflow's URL, without host and query; the URL if it has none, and "" without a URL."""
-    return _path(_read(run, "workflow_url") or "")
+    try:
+        return _path(run.workflow_url or "")
+    except ValueError:
+        return ""
 
 
 @lru_cache(maxsize=1024)
@@ -135,25 +116,21 @@ def _path(url: str) -> str:
 
 def _fingerprint(failure: Failure | None, path: str) -> str:
     name, message = failure or ("", "")
-    essence = _essence(name[:_READ], message[:_READ])
+    # The name of a class stays as it is. Other services put whole sentences there.
+    name = name if name.isidentifier() else _normalised(name)
+    message = _normalised(message)
     # Not Python's repr, which changes with the Unicode tables of its version.
-    content = f"{_VERSION}\n{len(essence)}\n{essence}{path}".encode("utf-8", "surrogatepass")
-    return f"{_VERSION}-{sha256(content).hexdigest()[:12]}"
+    content = f"{_VERSION}\n{len(name)}\n{name}{len(message)}\n{message}{path}".encode("utf-8", "surrogatepass")
+    return f"{_VERSION}-{blake2b(content, digest_size=6).hexdigest()}"
 
 
 @lru_cache(maxsize=2048)
-def _essence(name: str, message: str) -> str:
-    # The name of a class stays as it is. Other services put whole sentences there.
-    return f"{name if name.isidentifier() else _normalised(name)}\n{_normalised(message)}"
-
-
 def _normalised(text: str) -> str:
-    return " ".join(_VARIABLE.sub(_kept, text).split())[:_COMPARED]
-
-
-def _kept(match: re.Match[str]) -> str:
-    kept = match.lastindex
-    return "#" if kept is None else f"{match[kept]}#"
+    # Pieces between two matches that meet are empty: a list or a time counts as one number.
+    text = "#".join(filter(None, _VARIABLE.split(f" {text[:_READ]} ")))
+    if "  " in text or not text.isprintable():
+        text = " ".join(text.split())
+    return text.strip()[:_COMPARED]
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,9 @@ class PayloadView:
 
     def _read_bytes(self, text_key: str, base64_key: str) -> bytes | None:
         # Of the two keys, the one that does not apply may be there as an empty string.
-        plain = self._read(text_key, text)
+        plain = self._payload.get(text_key)
+        if plain.__class__ is not str:
+            plain = self._read(text_key, text)
         if plain:
             return plain.encode("utf-8", "surrogatepass")
         decoded = self._read(base64_key, base64)
