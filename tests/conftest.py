@@ -155,3 +155,17 @@ def recorded_page() -> dict[str, Any]:
 def recorded_run(recorded_page: dict[str, Any]) -> dict[str, Any]:
     message: dict[str, Any] = recorded_page["messages"][0]
     return dict(message)
+
+
+@pytest.fixture
+def newer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The spec has gained what `newer.py` has."""
+    import upstash_workflow_rest.models as models
+    from newer import NewerMessage, newer_list
+    from upstash_workflow_dlq._core import generated
+    from upstash_workflow_rest.api.dlq import list_failed_runs
+
+    monkeypatch.setattr(models, "WorkflowDLQMessage", NewerMessage)
+    monkeypatch.setattr(list_failed_runs, "_get_kwargs", newer_list)
+    generated.new_fields.cache_clear()
+    monkeypatch.setattr(generated, "new_fields", generated.new_fields.__wrapped__)

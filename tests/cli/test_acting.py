@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command_line import Cli
+from upstash_workflow_dlq import DLQClient
 from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
 
 IDS = [run["dlqId"] for run in failed_runs(60)]
 BILLING = [run["dlqId"] for run in failed_runs(60) if "billing" in (run.get("labels") or [run.get("label")])]
+PROGRAM = [sys.executable, "-m", "upstash_workflow_dlq"]
 VERBS = ["resume", "restart", "delete"]
 
 
@@ -182,7 +188,7 @@ class TestBadNights:
         assert "whether the last request did anything is unknown" in result.err
         assert len(left.read_text().split()) == 10
         again = cli("resume", "--from", str(left), "--yes")
-        assert again.code == 3
+        assert again.code == 1  # nothing was left to do
         assert "10 were gone already" in again.out
         assert sorted(run.dlq_id for run in queue.started) == sorted(IDS)
 
@@ -211,6 +217,134 @@ class TestBadNights:
         assert not left.exists()
 
 
+class TestWhatIsTold:
+    @pytest.mark.parametrize("form", ["table", "json", "ids"])
+    def test_a_stdout_that_is_full_loses_neither_the_report_nor_the_rest(
+        self, queue: Emulator, tmp_path: Path, form: str
+    ) -> None:
+        left = tmp_path / "left.txt"
+        queue.fail(faults.status(500), times=100, method="POST", after=1)
+        command = [
+            sys.executable,
+            "-m",
+            "upstash_workflow_dlq",
+            "resume",
+            "--all",
+            "--yes",
+            "--save",
+            str(left),
+            "-o",
+            form,
+        ]
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
+        assert done.returncode == 3
+        assert "Resumed 50 of 60 runs." in done.stderr
+        assert len(left.read_text().split()) == 10
+
+    def test_a_reader_that_goes_away_does_not_stop_what_is_under_way(self, queue: Emulator) -> None:
+        command = (
+            f"{sys.executable} -m upstash_workflow_dlq resume --all --yes -o ids | head -n 1; exit ${{PIPESTATUS[0]}}"
+        )
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S603, S607
+        assert done.returncode == 0
+        assert len(queue.started) == 60
+
+    @pytest.mark.parametrize("body", ["{}", '{"workflowRuns": []}'])
+    def test_an_answer_that_says_nothing_is_not_taken_for_gone(self, cli: Cli, queue: Emulator, body: str) -> None:
+        queue.fail(faults.Answer(200, body.encode(), (("Content-Type", "application/json"),)), method="POST", after=1)
+        result = cli("resume", "--all", "--yes", "-o", "json")
+        assert result.code == 3
+        assert (result.json["resumed"], result.json["gone"], len(result.json["remaining"])) == (50, 0, 10)
+        assert "does not say what became of 10 runs, which are still there" in result.err
+
+    def test_a_run_that_is_listed_twice_is_one(
+        self, cli: Cli, queue: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scan = DLQClient.scan
+        monkeypatch.setattr(DLQClient, "scan", lambda dlq, **filters: [*scan(dlq, **filters)] * 3)
+        result = cli("resume", "--all", "--yes")
+        assert (result.code, result.out) == (0, "Resumed 60 of 60 runs.\n")
+
+    def test_ids_that_cannot_be_sent_are_left_out_and_told(self, cli: Cli, queue: Emulator) -> None:
+        queue.add({"dlqId": "a\nb"}, {"dlqId": "x/../y"}, {"dlqId": "a,b"})
+        result = cli("delete", "--all", "--yes")
+        assert result.code == 3
+        assert "3 runs without an id that can be sent: left out" in result.err
+        assert len(queue.runs) == 3
+
+    def test_no_match_is_a_document_too(self, cli: Cli, queue: Emulator) -> None:
+        result = cli("resume", "--label", "nobody", "--yes", "-o", "json")
+        assert (result.code, result.json) == (0, {"resumed": 0, "gone": 0, "remaining": [], "started": []})
+
+    def test_many_that_are_missing_are_counted(self, cli: Cli, queue: Emulator) -> None:
+        result = cli("resume", *[f"nope-{number}" for number in range(30)], "--dry-run")
+        assert result.code == 1
+        assert "and 20 more that are not there" in result.err
+        assert len(result.err.splitlines()) == 12
+
+    @pytest.mark.parametrize(
+        ("typed", "complaint"),
+        [
+            (["--retries", "-1"], "-1"),
+            (["--delay", ""], "delay"),
+            (["--set-label", ""], "label"),
+            (["--flow-key", "k"], "flow"),
+        ],
+    )
+    def test_a_dry_run_refuses_overrides_as_the_real_one_does(
+        self, cli: Cli, queue: Emulator, typed: list[str], complaint: str
+    ) -> None:
+        for how in ("--dry-run", "--yes"):
+            result = cli("resume", IDS[0], *typed, how)
+            assert result.code == 2
+            assert complaint in result.error
+        assert queue.requests == []
+
+    def test_saving_follows_a_link_and_replaces_files_only(self, cli: Cli, queue: Emulator, tmp_path: Path) -> None:
+        target, link, pipe = tmp_path / "target", tmp_path / "link", tmp_path / "pipe"
+        target.write_text("old")
+        link.symlink_to(target)
+        os.mkfifo(pipe)
+        queue.fail(faults.status(500), times=100, method="POST", after=1)
+        assert cli("resume", "--all", "--yes", "--save", str(link)).code == 3
+        assert link.is_symlink()
+        assert len(target.read_text().split()) == 10
+        before = len(queue.requests)
+        for bad in (pipe, tmp_path, tmp_path / ("x" * 300), Path("/dev/full")):
+            result = cli("resume", "--all", "--yes", "--save", str(bad))
+            assert result.code == 2
+            assert "nothing was sent" in result.error
+        assert len(queue.requests) == before
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe", "target"]
+
+    def test_a_terminated_command_keeps_what_remains(self, queue: Emulator, tmp_path: Path) -> None:
+        left = tmp_path / "left.txt"
+        queue.fail(faults.slow(10), method="POST", after=1)
+        command = [*PROGRAM, "resume", "--all", "--yes", "--save", str(left)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+            while len(queue.requests) < 2 or queue.requests[-1].method != "POST" or len(queue.started) < 50:
+                time.sleep(0.01)
+            time.sleep(0.2)
+            process.send_signal(signal.SIGTERM)
+            out, err = process.communicate(timeout=20)
+        assert process.returncode == 130
+        assert out == "Resumed 50 of 60 runs.\n"
+        assert "whether the last request did anything is unknown" in err
+        assert len(left.read_text().split()) == 10
+
+    def test_the_token_and_the_ids_cannot_both_come_from_stdin(self, cli: Cli, queue: Emulator) -> None:
+        result = cli("--token-file", "-", "resume", "--from", "-", "--yes", stdin="x\n")
+        assert result.code == 2
+        assert "cannot both be -" in result.error
+
+    def test_a_file_of_ids_may_begin_with_a_byte_order_mark(self, cli: Cli, queue: Emulator, tmp_path: Path) -> None:
+        path = tmp_path / "ids.txt"
+        path.write_text(f"{IDS[0]}\r\n{IDS[1]}\r\n", "utf-8-sig")
+        assert cli("resume", "--from", str(path), "--yes").code == 0
+        assert len(queue.started) == 2
+
+
 class TestCallback:
     def test_it_is_called_again(self, cli: Cli, queue: Emulator) -> None:
         queue.update(IDS[0], failureCallbackInfo={"state": "CALLBACK_FAIL"})
@@ -236,13 +370,10 @@ class TestCallback:
 def test_an_interrupt_says_what_was_done(cli: Cli, queue: Emulator, tmp_path: Path, monkeypatch: Any) -> None:
     from upstash_workflow_dlq.cli import _acting
 
-    printed = _acting._print_started
-
-    def interrupted(batch: Any, form: str) -> None:
-        printed(batch, form)
+    def interrupted(printer: Any, batch: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(_acting, "_print_started", interrupted)
+    monkeypatch.setattr(_acting.Printer, "started", interrupted)
     left = tmp_path / "left.txt"
     result = cli("resume", "--all", "--yes", "--save", str(left))
     assert result.code == 130

@@ -115,6 +115,7 @@ class TestQuestions:
             terminal.wait_for("[y/N]")
             terminal.enter("\x04")
             assert terminal.ended() == 130
+            assert terminal.screen.endswith("Nothing was sent.")
         assert queue.started == []
 
     def test_deleting_several_takes_the_count(self, queue: Emulator) -> None:

@@ -17,7 +17,7 @@ from .._core.answers import Answer, Call, Flow
 from .._core.retries import NEVER_SENT, Sent, causes, logger
 from .._redaction import redacted
 from .._version import __version__
-from ..errors import ConfigurationError, DLQError, TransportError
+from ..errors import ConfigurationError, DLQError, TransportError, clipped
 from .auth import AsyncTokenTransport, TokenTransport
 from .clock import SystemClock
 from .config import Config
@@ -159,7 +159,7 @@ class _Connection(Generic[SenderT, TransportT, ReaderT]):
             if isinstance(error, httpx.RequestError):
                 error.request = request
             complaint = f"got no complete answer{self._culprit(error)}: {_reason(error)}"
-            raise TransportError(f"{request.method} {request.url} {complaint}") from error
+            raise TransportError(f"{request.method} {clipped(str(request.url), 300)} {complaint}") from error
 
     def _culprit(self, error: Exception) -> str:
         if self._proxy is None:

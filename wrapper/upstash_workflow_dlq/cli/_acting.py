@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,18 +13,18 @@ import click
 from ._asking import confirm, refuse_without_an_answer
 from ._cells import plain, safe
 from ._exits import Exit, Stopped, say
+from ._keeping import check_place, keep
 from ._options import FilteringCommand, dry_run, filters, options, output, with_session, yes
 from ._output import as_json, emit
 from ._screen import progress
 from ._selection import Selection
 from ._session import Session
-from ._summaries import Reading, draw, show
+from ._summaries import draw, show
+from ._targets import Target, Wanted, check_target, many, named_ids, say_what_is_left_out, selected, still_there
 
 if TYPE_CHECKING:
-    from upstash_workflow_dlq import DLQClient, FailedRun, StartedRun
+    from upstash_workflow_dlq import DLQClient, StartedRun
 
-# To see what more ids than that are, the whole queue is read in parallel, instead of one after the other.
-MOST_SINGLE_LOOKUPS = 200
 MOST_GROUPS = 10
 # The most runs of one request. Of so many, some may turn out to be gone.
 BATCH = 100
@@ -73,15 +72,6 @@ def command(verb: str, help: str, epilog: str) -> click.Command:
 
 
 @dataclass
-class Target:
-    """What was selected: ids, and the runs where they have been read."""
-
-    ids: list[str]
-    runs: list[FailedRun] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-
-
-@dataclass
 class Outcome:
     done: int = 0
     started: list[StartedRun] = field(default_factory=list)
@@ -89,125 +79,62 @@ class Outcome:
     remaining: tuple[str, ...] = ()
     error: BaseException | None = None
 
-    @property
-    def is_interrupted(self) -> bool:
-        return isinstance(self.error, KeyboardInterrupt)
-
 
 def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
     selection = Selection.taken_from(given)
     how = _overrides(given) if verb != "delete" else {}
-    named = _named(given["dlq_ids"], given["source"])
-    _check_target(named, selection, given["everything"])
+    if session.token_file == given["source"] == "-":  # noqa: S105
+        raise click.UsageError("--token-file and --from cannot both be -", click.get_current_context())
+    named = named_ids(given["dlq_ids"], given["source"])
+    check_target(named, selection, given["everything"])
     is_sure, only_looks, form, save = given["yes"], given["dry_run"], given["output"], given["save"]
     refuse_without_an_answer(yes=is_sure, dry_run=only_looks)
     if save is not None:
-        _check_folder(save)
+        check_place(save)
     with session.client() as dlq:
-        target = _selected(session, dlq, named, selection, look=only_looks or not is_sure)
-        for dlq_id in target.missing:
-            say(f"upstash-dlq: there is no failed run {safe(dlq_id)}")
+        # Of no runs: checks the overrides, and sends nothing.
+        getattr(dlq, f"{verb}_many")(dlq_ids=[], **how)
+        wanted = Wanted(look=only_looks or not is_sure, payloads=only_looks and form == "jsonl")
+        target = selected(session, dlq, named, selection, wanted)
+        say_what_is_left_out(target)
         if not target.ids:
-            say("No failed runs match; nothing was sent.")
-            return Exit.FAILED if target.missing else Exit.DONE
+            return _nothing(verb, target, form)
         if only_looks:
             return _look(session, verb, target, form)
-        if not is_sure:
-            draw(session, Reading().add_all(target.runs), MOST_GROUPS, stderr=True)
+        if not is_sure and target.reading is not None:
+            draw(session, target.reading, MOST_GROUPS, stderr=True)
             count = len(target.ids)
             by_count = given["everything"] or (verb == "delete" and count > 1)
-            confirm(f"{verb.capitalize()} {_runs(count)}?", count=count, type_the_count=by_count)
+            confirm(f"{verb.capitalize()} {many(count)}?", count=count, type_the_count=by_count)
         outcome = _act(session, dlq, verb, target.ids, how, form)
     return _report(verb, target, outcome, form, save)
 
 
-def _named(dlq_ids: tuple[str, ...], source: str | None) -> list[str] | None:
-    """Ids that were written out; None if there are none."""
-    if dlq_ids and source is not None:
-        raise click.UsageError("pass ids or --from, not both", click.get_current_context())
-    if source is None:
-        return list(dict.fromkeys(dlq_ids)) or None
-    if source == "-":
-        lines = sys.stdin.read().splitlines()
-    else:
-        try:
-            lines = Path(source).read_text("utf-8").splitlines()
-        except UnicodeDecodeError:
-            raise Stopped(Exit.USAGE, f"--from {source} is not text; it takes ids, one in a line") from None
-        except OSError as error:
-            raise Stopped(Exit.USAGE, f"--from {source} cannot be read: {error.strerror}") from None
-    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
-
-
-def _check_target(named: list[str] | None, selection: Selection, everything: bool) -> None:
-    given = {"ids": named is not None, "filters": not selection.is_empty, "--all": everything}
-    if sum(given.values()) != 1:
-        got = " and ".join(name for name, is_given in given.items() if is_given) or "none"
-        message = f"pass exactly one of ids (or --from), filters and --all; got {got}"
-        raise click.UsageError(message, click.get_current_context())
-
-
-def _selected(session: Session, dlq: DLQClient, named: list[str] | None, selection: Selection, *, look: bool) -> Target:
-    """The ids are fixed here, before anybody is asked."""
-    if named is not None and not look:
-        return Target(named)
-    with progress(session, "Reading") as advance:
-        if named is None:
-            runs = []
-            for number, run in enumerate(selection.runs(dlq, fast=True), start=1):
-                runs.append(run)
-                if number % 100 == 0:
-                    advance(number)
-            return _with_ids(runs)
-        return _looked_up(dlq, named)
-
-
-def _with_ids(runs: list[FailedRun]) -> Target:
-    from upstash_workflow_dlq import InvalidResponseError
-
-    def id_of(run: FailedRun) -> str | None:
-        try:
-            return run.dlq_id
-        except InvalidResponseError:
-            return None
-
-    named = [run for run in runs if id_of(run)]
-    if len(named) < len(runs):
-        say(f"upstash-dlq: {_runs(len(runs) - len(named))} have no dlq_id, and cannot be acted on")
-    return Target([str(run.dlq_id) for run in named], named)
-
-
-def _looked_up(dlq: DLQClient, ids: list[str]) -> Target:
-    from upstash_workflow_dlq import NotFoundError
-
-    found: dict[str, FailedRun] = {}
-    if len(ids) > MOST_SINGLE_LOOKUPS:
-        wanted = set(ids)
-        found = {str(run.dlq_id): run for run in _with_ids(list(dlq.scan())).runs if run.dlq_id in wanted}
-    else:
-        for dlq_id in ids:
-            try:
-                found[dlq_id] = dlq.get(dlq_id)
-            except NotFoundError:
-                continue
-    there = [dlq_id for dlq_id in ids if dlq_id in found]
-    return Target(there, [found[dlq_id] for dlq_id in there], [dlq_id for dlq_id in ids if dlq_id not in found])
+def _nothing(verb: str, target: Target, form: str) -> int:
+    say("No failed runs match; nothing was sent.")
+    if form == "json":
+        emit(as_json(_document(verb, Outcome(), len(target.missing)), indent=2))
+    return Exit.FAILED if target.missing or target.unnamed else Exit.DONE
 
 
 def _look(session: Session, verb: str, target: Target, form: str) -> int:
-    if form in ("jsonl", "ids"):
-        for run in target.runs:
-            emit(as_json(run.to_dict()) if form == "jsonl" else safe(str(run.dlq_id)))
-    else:
-        show(session, Reading().add_all(target.runs), form, MOST_GROUPS)
-    say(f"Dry run: {_runs(len(target.ids))} would be {DONE[verb]}. Nothing was sent but reads.")
-    return Exit.PARTLY if target.missing else Exit.DONE
+    if form == "ids":
+        for dlq_id in target.ids:
+            emit(safe(dlq_id))
+    elif form == "jsonl":
+        for payload in target.payloads:
+            emit(as_json(payload))
+    elif target.reading is not None:
+        show(session, target.reading, form, MOST_GROUPS if form == "table" else None)
+    say(f"Dry run: {many(len(target.ids))} would be {DONE[verb]}. Nothing was sent but reads.")
+    return Exit.PARTLY if target.missing or target.unnamed else Exit.DONE
 
 
 def _act(session: Session, dlq: DLQClient, verb: str, ids: list[str], how: dict[str, Any], form: str) -> Outcome:
     """To the end, or as far as it gets."""
     outcome = Outcome(remaining=tuple(ids))
-    with progress(session, verb.capitalize(), len(ids)) as advance:
+    printer = Printer(form)
+    with progress(session, verb.capitalize(), len(ids)) as advance, hangups_as_interrupts():
 
         def on_batch(batch: Any) -> None:
             if isinstance(batch, int):
@@ -215,13 +142,12 @@ def _act(session: Session, dlq: DLQClient, verb: str, ids: list[str], how: dict[
             else:
                 outcome.done += len(batch)
                 outcome.started += batch
-                _print_started(batch, form)
+                printer.started(batch)
             advance(outcome.done + outcome.gone)
 
-        call: Callable[..., Any] = getattr(dlq, f"{verb}_many")
         try:
             while outcome.remaining:
-                _step(dlq, call, outcome, on_batch, how)
+                _step(dlq, verb, outcome, on_batch, how)
         except (Exception, KeyboardInterrupt) as error:
             if not (outcome.done or outcome.gone) and not _is_midway(error):
                 raise
@@ -229,12 +155,13 @@ def _act(session: Session, dlq: DLQClient, verb: str, ids: list[str], how: dict[
     return outcome
 
 
-def _step(dlq: DLQClient, call: Callable[..., Any], outcome: Outcome, on_batch: Any, how: dict[str, Any]) -> None:
+def _step(dlq: DLQClient, verb: str, outcome: Outcome, on_batch: Any, how: dict[str, Any]) -> None:
     """All that remain, in one call. Where some are gone, look which they are, and leave them out."""
     from upstash_workflow_dlq import BulkError, NotFoundError, bulk_progress
 
     asked = outcome.remaining
     before = outcome.done
+    call: Callable[..., Any] = getattr(dlq, f"{verb}_many")
     try:
         call(dlq_ids=list(asked), on_batch=on_batch, **how)
     except NotFoundError:
@@ -250,18 +177,31 @@ def _step(dlq: DLQClient, call: Callable[..., Any], outcome: Outcome, on_batch: 
         raise
     else:
         outcome.remaining = ()
-        # Deleting by ids counts, and does not mind those that are gone.
-        outcome.gone += len(asked) - (outcome.done - before)
+        _account_for(dlq, verb, outcome, asked, len(asked) - (outcome.done - before))
+
+
+def _account_for(dlq: DLQClient, verb: str, outcome: Outcome, asked: tuple[str, ...], unsaid: int) -> None:
+    """Runs of which the answers say nothing. Deleting by ids counts those that were there; starting names each."""
+    if unsaid <= 0:
+        return
+    if verb == "delete":
+        outcome.gone += unsaid
+        return
+    there = still_there(dlq, asked)
+    outcome.remaining = tuple(there)
+    outcome.gone += max(0, unsaid - len(there))
+    if there:
+        raise Stopped(Exit.FAILED, f"the service does not say what became of {many(len(there))}, which are still there")
 
 
 def _leave_out_the_gone(dlq: DLQClient, outcome: Outcome) -> None:
     """Of the batch that was refused as a whole."""
     batch, rest = outcome.remaining[:BATCH], outcome.remaining[BATCH:]
-    looked = _looked_up(dlq, list(batch))
-    if not looked.missing:
-        raise Stopped(Exit.FAILED, "the service says that some runs are gone, and has them all: try again")
-    outcome.gone += len(looked.missing)
-    outcome.remaining = (*looked.ids, *rest)
+    there = still_there(dlq, batch)
+    if len(there) == len(batch):
+        raise Stopped(Exit.FAILED, "the service refuses runs as missing, and yet lists all of them: try again later")
+    outcome.gone += len(batch) - len(there)
+    outcome.remaining = (*there, *rest)
 
 
 def _is_midway(error: BaseException) -> bool:
@@ -271,72 +211,88 @@ def _is_midway(error: BaseException) -> bool:
     return isinstance(error, BulkError | KeyboardInterrupt)
 
 
-def _print_started(batch: Iterable[StartedRun], form: str) -> None:
-    for run in batch:
-        if form == "jsonl":
-            emit(as_json({name: plain(value) for name, value in run._asdict().items()}))
-        elif form == "ids":
-            emit(safe(run.workflow_run_id))
-    sys.stdout.flush()
+class Printer:
+    """Prints started runs as they come. Whoever reads them may go away: what is under way goes on, and is told."""
+
+    def __init__(self, form: str) -> None:
+        self._form = form
+        self._is_read = True
+
+    def started(self, batch: Iterable[StartedRun]) -> None:
+        for run in batch:
+            if self._form == "jsonl":
+                self._print(as_json({name: plain(value) for name, value in run._asdict().items()}))
+            elif self._form == "ids":
+                self._print(safe(run.workflow_run_id))
+
+    def _print(self, line: str) -> None:
+        if self._is_read:
+            try:
+                emit(line)
+                sys.stdout.flush()
+            except OSError:
+                self._is_read = False
+
+
+@contextmanager
+def hangups_as_interrupts() -> Iterator[None]:
+    """A lost connection (SIGHUP) or a stop (SIGTERM) ends it as Ctrl-C does: with a report, and what remains kept."""
+    import signal
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    try:
+        before = {name: signal.signal(getattr(signal, name), interrupt) for name in names}
+    except ValueError:  # not in the main thread
+        before = {}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
 
 
 def _report(verb: str, target: Target, outcome: Outcome, form: str, save: str | None) -> int:
-    asked = len(target.ids) + len(target.missing)
-    gone = outcome.gone + len(target.missing)
-    if form == "json":
-        started = {"started": [plain(run) for run in outcome.started]} if verb != "delete" else {}
-        counts = {DONE[verb]: outcome.done, "gone": gone, "remaining": list(outcome.remaining)}
-        emit(as_json({**counts, **started}, indent=2))
-    text = f"{DONE[verb].capitalize()} {outcome.done:,} of {_runs(asked)}."
-    if gone:
-        text += f" {gone:,} were gone already: expired, or resumed or deleted by somebody else."
-    (emit if form == "table" else say)(text)
-    if outcome.error is not None:
-        say(f"upstash-dlq: {safe(str(outcome.error)) or 'interrupted'}")
+    """What remains is kept first: it must not be lost because nobody reads the rest."""
     if outcome.remaining:
-        _keep(outcome.remaining, save)
-    if outcome.is_interrupted:
-        return Exit.INTERRUPTED
-    if outcome.error is None and not gone:
-        return Exit.DONE
-    return Exit.PARTLY if outcome.done or outcome.gone or outcome.remaining != tuple(target.ids) else Exit.FAILED
-
-
-def _keep(remaining: tuple[str, ...], save: str | None) -> None:
-    """The ids that remain. Those of a request without an answer are among them: if they were done, they are gone."""
-    count = _runs(len(remaining))
-    if save is None:
-        again = "run the same command again: what was done has left the queue"
-        say(f"{count} remain. To go on, {again}. (--save FILE keeps their ids.)")
-        return
+        keep(outcome.remaining, save)
+    gone = outcome.gone + len(target.missing)
+    text = f"{DONE[verb].capitalize()} {outcome.done:,} of {many(len(target.ids) + len(target.missing))}."
+    if gone:
+        text += (
+            f" {gone:,} {'was' if gone == 1 else 'were'} gone already: expired, or resumed or deleted by somebody else."
+        )
     try:
-        write_aside(Path(save), "".join(f"{dlq_id}\n" for dlq_id in remaining))
-    except OSError as error:
-        say(f"upstash-dlq: --save {save} cannot be written ({error.strerror}); the ids that remain:")
-        for dlq_id in remaining:
-            say(safe(dlq_id))
+        if form == "json":
+            emit(as_json(_document(verb, outcome, gone), indent=2))
+        elif form == "table":
+            emit(text)
+        sys.stdout.flush()
+    except OSError:
+        say(text)
     else:
-        say(f"{count} remain; their ids are in {save}: go on with --from {save}")
+        if form != "table":
+            say(text)
+    if outcome.error is not None:
+        say(f"upstash-dlq: {safe(_why(outcome.error))}")
+    if isinstance(outcome.error, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    if outcome.error is None and not gone and not target.unnamed:
+        return Exit.DONE
+    return Exit.PARTLY if outcome.done else Exit.FAILED
 
 
-def write_aside(path: Path, text: str) -> None:
-    """Whole, or not at all."""
-    import tempfile
-
-    handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(aside, path)
-    except BaseException:
-        os.unlink(aside)
-        raise
+def _document(verb: str, outcome: Outcome, gone: int) -> dict[str, Any]:
+    started = {"started": [plain(run) for run in outcome.started]} if verb != "delete" else {}
+    return {DONE[verb]: outcome.done, "gone": gone, "remaining": list(outcome.remaining), **started}
 
 
-def _check_folder(save: str) -> None:
-    folder = Path(save).absolute().parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK) or Path(save).is_dir():
-        raise Stopped(Exit.USAGE, f"--save {save} cannot be written there; nothing was sent")
+def _why(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; whether the last request did anything is unknown"
+    return str(error)
 
 
 def _overrides(given: dict[str, Any]) -> dict[str, Any]:
@@ -363,7 +319,3 @@ _OVERRIDES = {
     "label": "set_label",
     "failure_callback": "failure_url",
 }
-
-
-def _runs(count: int) -> str:
-    return f"{count:,} run{'s' * (count != 1)}"

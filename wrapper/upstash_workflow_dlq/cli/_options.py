@@ -67,7 +67,8 @@ class Command(click.Command):
             return super().parse_args(ctx, list(args))
         except click.NoSuchOption:
             # A filter that the spec has gained. To know them takes the generated client, so they are looked up now.
-            new = _new_filters() if self.takes_filters else []
+            taken = {name for param in self.params for name in param.opts}
+            new = _new_filters(taken) if self.takes_filters else []
             if not new:
                 raise
             self.params += new
@@ -87,11 +88,19 @@ class FilteringCommand(Command):
     takes_filters = True
 
 
-def _new_filters() -> list[click.Parameter]:
+# Where the values of such a filter are found, apart from the options of ours that may be called alike.
+NEW_FILTER = "new_filter_"
+
+
+def _new_filters(taken: set[str]) -> list[click.Parameter]:
     from upstash_workflow_dlq import RunFilters, filter_names
 
-    names = [name for name in filter_names() if name not in RunFilters.__annotations__]
-    return [click.Option([f"--{name.replace('_', '-')}"], multiple=True) for name in names]
+    names = {f"--{name.replace('_', '-')}": name for name in filter_names() if name not in RunFilters.__annotations__}
+    return [
+        click.Option([typed, f"{NEW_FILTER}{name}"], multiple=True)
+        for typed, name in names.items()
+        if typed not in taken
+    ]
 
 
 def options(*given: Callable[[F], F]) -> Callable[[F], F]:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from ._options import NEW_FILTER
+from ._times import span_of
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq import DLQClient, FailedRun
@@ -27,11 +31,10 @@ class Selection:
     @classmethod
     def taken_from(cls, options: dict[str, Any]) -> Selection:
         """Takes the filters out of a command's options. What is empty is an error, never "everything"."""
-        from upstash_workflow_dlq import RunFilters, filter_names
+        from upstash_workflow_dlq import RunFilters
 
-        known = set(RunFilters.__annotations__)
-        names = known if options.keys() <= {*known, *HERE} else {*known, *filter_names()}
-        taken = {name: options.pop(name) for name in [*options] if name in names or name in HERE}
+        names = {*RunFilters.__annotations__, *HERE}
+        taken = {name: options.pop(name) for name in [*options] if name in names or name.startswith(NEW_FILTER)}
         given = {name: value for name, value in taken.items() if value not in (None, ())}
         for name, value in given.items():
             if any(isinstance(item, str) and not item.strip() for item in _items(value)):
@@ -39,13 +42,19 @@ class Selection:
                     f"--{_typed(name)} is empty: leave it out to select any", click.get_current_context()
                 )
         here = {name: given.pop(name) for name in HERE if name in given}
-        new = {name: _typed_value(name, value) for name, value in given.items() if name not in known}
+        new = {
+            name.removeprefix(NEW_FILTER): _typed_value(name.removeprefix(NEW_FILTER), given.pop(name))
+            for name in [*given]
+            if name.startswith(NEW_FILTER)
+        }
         return cls({**given, **new}, **here)
 
     @property
     def is_empty(self) -> bool:
-        """Whether it selects the whole queue."""
-        return not (self.query or self.is_applied_here)
+        """Whether it may select the whole queue: what is new in the spec may be an order, and no filter."""
+        from upstash_workflow_dlq import RunFilters
+
+        return not (self.query.keys() & RunFilters.__annotations__.keys() or self.is_applied_here)
 
     @property
     def is_applied_here(self) -> bool:
@@ -99,22 +108,36 @@ def _typed(name: str) -> str:
     }.get(name, name.replace("_", "-"))
 
 
-def _typed_value(name: str, value: Any) -> Any:
-    """A new filter's value, of the type that the client takes. A lazy list checks it and sends nothing."""
+def _typed_value(name: str, values: tuple[str, ...]) -> Any:
+    """The values of a new filter, as the type that the client takes. A lazy list checks them, and sends nothing."""
     from upstash_workflow_dlq import DLQClient
 
-    readings = [list(_items(value)), *_items(value)[:1]]
-    words = {"true": True, "false": False}
-    for text in _items(value)[:1]:
-        readings += [words[text]] if text in words else []
-        readings += [int(text)] if text.lstrip("-").isdecimal() else []
-    complaint: Exception = ValueError(f"--{_typed(name)} cannot be read")
+    complaint: Exception | None = None
     with DLQClient("checks-only", base_url="http://127.0.0.1") as client:
-        for reading in readings:
+        for read in (str, int, float, _truth, _moment):
             try:
-                client.list(**{name: reading})
+                found = [read(value) for value in values]
+            except (ValueError, OverflowError):
+                continue
+            # A filter that takes one value must not lose the others.
+            asked: dict[str, Any] = {name: found[0] if len(found) == 1 else found}
+            try:
+                client.list(**asked)
             except (TypeError, ValueError) as error:
-                complaint = error
+                complaint = complaint or error
             else:
-                return reading
-    raise click.UsageError(str(complaint), click.get_current_context())
+                return asked[name]
+    raise click.UsageError(f"--{_typed(name)}: {complaint}", click.get_current_context())
+
+
+def _truth(text: str) -> bool:
+    return {"true": True, "false": False}[text] if text in ("true", "false") else _no_value(text)
+
+
+def _moment(text: str) -> datetime:
+    span = span_of(text)
+    return _no_value(text) if span is None else datetime.now(UTC) - span
+
+
+def _no_value(text: str) -> Any:
+    raise ValueError(text)

@@ -29,10 +29,11 @@ from .._session import Session
 def command(session: Session, action: str, dlq_ids: tuple[str, ...], yes: bool, output: str) -> int:
     """Call the failure function of runs again, or cancel a call that is in progress. Sent at most once."""
     ids = list(dict.fromkeys(dlq_ids))
-    refuse_without_an_answer(yes=yes, dry_run=False)
+    refuse_without_an_answer(yes=yes)
     if not yes:
         count = len(ids)
-        confirm(f"{action.capitalize()} the failure callback of {count} runs?", count=count, type_the_count=False)
+        what = f"{action.capitalize()} the failure callback of {count} run{'s' * (count != 1)}?"
+        confirm(what, count=count, type_the_count=False)
     done: list[str] = []
     with session.client() as dlq:
         for dlq_id in ids:

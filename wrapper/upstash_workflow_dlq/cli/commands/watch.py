@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,9 @@ from .._output import FIELDS, Fields, as_json, emit
 from .._selection import Selection
 from .._session import Session
 from .._times import SPAN
+
+if TYPE_CHECKING:
+    from upstash_workflow_dlq import DLQClient
 
 # The service lists the newest first, which is not documented. So now and then everything is looked at.
 LOOKS_BETWEEN_FULL_ONES = 10
@@ -39,11 +42,11 @@ def command(session: Session, interval: timedelta, output: str, **options: Any) 
 
     Rate limits and outages are said on stderr, and it goes on.
     """
-    from upstash_workflow_dlq import AuthenticationError, ConfigurationError, DLQError
+    from upstash_workflow_dlq import AuthenticationError, DLQError
 
     selection = Selection.taken_from(options)
     with session.client() as dlq:
-        seen = {_key(run) for run in selection.runs(dlq, fast=True)}
+        seen = _there_already(dlq, selection, interval)
         say(f"Watching; {len(seen):,} failed runs are there already.")
         look = 0
         while True:
@@ -56,16 +59,33 @@ def command(session: Session, interval: timedelta, output: str, **options: Any) 
                     new += unseen
                     if not unseen and page.runs and look % LOOKS_BETWEEN_FULL_ONES:
                         break
-            except (AuthenticationError, ConfigurationError):
+            except AuthenticationError:
                 raise
             except DLQError as error:
-                say(f"{time.strftime('%H:%M:%S')} cannot look: {safe(str(error))}; trying again")
+                _say_that_it_cannot_look(error)
             for run in reversed(new):
                 if (key := _key(run)) not in seen:
                     seen.add(key)
-                    if selection.matches(run):
+                    if not selection.is_applied_here or selection.matches(run):
                         _show(run, output)
             sys.stdout.flush()
+
+
+def _there_already(dlq: DLQClient, selection: Selection, interval: timedelta) -> set[Any]:
+    from upstash_workflow_dlq import AuthenticationError, DLQError
+
+    while True:
+        try:
+            return {_key(run) for run in selection.runs(dlq, fast=True)}
+        except AuthenticationError:
+            raise
+        except DLQError as error:
+            _say_that_it_cannot_look(error)
+            time.sleep(interval.total_seconds())
+
+
+def _say_that_it_cannot_look(error: Exception) -> None:
+    say(f"{time.strftime('%H:%M:%S')} cannot look: {safe(str(error))}; trying again")
 
 
 def _key(run: Any) -> Any:
@@ -77,6 +97,8 @@ def _show(run: Any, output: str) -> None:
     if output == "jsonl":
         emit(as_json(run.to_dict()))
     elif output == "ids":
-        emit(safe(cell(*Fields(["dlq_id"]).values(run))))
+        (dlq_id,) = Fields(["dlq_id"]).values(run)
+        if dlq_id:
+            emit(safe(dlq_id))
     else:
         emit("\t".join(safe(cell(value)) for value in Fields(FIELDS).values(run)))

@@ -1,0 +1,60 @@
+"""The ids that remain when a command stops midway: kept in a file, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ._cells import safe
+from ._exits import Exit, Stopped, say
+from ._targets import many
+
+
+def keep(remaining: tuple[str, ...], save: str | None) -> None:
+    """The ids that remain. Those of a request without an answer are among them: if they were done, they are gone."""
+    count = many(len(remaining))
+    if save is None:
+        again = "run the same command again: what was done has left the queue"
+        say(f"{count} remain. To go on, {again}. (--save FILE keeps their ids.)")
+        return
+    try:
+        write_aside(Path(save), "".join(f"{dlq_id}\n" for dlq_id in remaining))
+    except OSError as error:
+        say(f"upstash-dlq: --save {safe(save)} cannot be written ({error.strerror}); the ids that remain:")
+        for dlq_id in remaining:
+            say(safe(dlq_id))
+    else:
+        say(f"{count} remain; their ids are in {safe(save)}: go on with --from {safe(save)}")
+
+
+def write_aside(path: Path, text: str) -> None:
+    """Whole, or not at all; behind a link, where that leads."""
+    import tempfile
+
+    path = path.resolve()
+    handle, aside = tempfile.mkstemp(prefix=".upstash-dlq.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(aside, path)
+    except BaseException:
+        os.unlink(aside)
+        raise
+
+
+def check_place(save: str) -> None:
+    """Before anything is done. Only a file is replaced, never a device or a pipe."""
+    path = Path(save).resolve()
+    try:
+        if path.exists() and not path.is_file():
+            raise Stopped(Exit.USAGE, f"--save {safe(save)} is no file; nothing was sent")
+        beside = path.with_name(f".upstash-dlq.{os.getpid()}")
+        beside.touch(exist_ok=False)
+        beside.unlink()
+        os.stat(path)  # which fails for a name that is too long
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise Stopped(Exit.USAGE, f"--save {safe(save)}: there is no such folder; nothing was sent") from None
+    except OSError as error:
+        message = f"--save {safe(save)} cannot be written ({error.strerror}); nothing was sent"
+        raise Stopped(Exit.USAGE, message) from None

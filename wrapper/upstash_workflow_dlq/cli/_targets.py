@@ -1,0 +1,158 @@
+"""Which runs a command acts on: their ids, fixed before anybody is asked."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from ._cells import safe
+from ._exits import Exit, Stopped, say
+from ._screen import progress
+from ._selection import Selection
+from ._session import Session, is_terminal
+from ._summaries import Reading
+
+if TYPE_CHECKING:
+    from upstash_workflow_dlq import DLQClient, FailedRun
+
+# To see what more ids than that are, the whole queue is read in parallel, instead of one after the other.
+MOST_SINGLE_LOOKUPS = 200
+MOST_MISSING = 10
+MAX_ID_LENGTH = 1000
+
+
+@dataclass
+class Target:
+    """What was selected: ids, what a person sees of the runs, and what cannot be acted on."""
+
+    ids: list[str]
+    reading: Reading | None = None
+    payloads: list[dict[str, Any]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    unnamed: int = 0
+
+
+def named_ids(dlq_ids: tuple[str, ...], source: str | None) -> list[str] | None:
+    """Ids that were written out; None if there are none."""
+    if dlq_ids and source is not None:
+        raise click.UsageError("pass ids or --from, not both", click.get_current_context())
+    if source is None:
+        return list(dict.fromkeys(dlq_ids)) or None
+    try:
+        if source == "-":
+            if sys.stdin is None:
+                raise Stopped(Exit.USAGE, "--from - has nothing to read: stdin is closed")
+            if is_terminal(sys.stdin):
+                say("Ids, one in a line; Ctrl-D ends.")
+            text = sys.stdin.read()
+        else:
+            text = Path(source).read_text("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Stopped(Exit.USAGE, f"--from {source} is not text; it takes ids, one in a line") from None
+    except OSError as error:
+        raise Stopped(Exit.USAGE, f"--from {source} cannot be read: {error.strerror}") from None
+    lines = text.removeprefix("\ufeff").splitlines()
+    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+
+
+def check_target(named: list[str] | None, selection: Selection, everything: bool) -> None:
+    given = {"ids": named is not None, "filters": not selection.is_empty, "--all": everything}
+    # A filter that is new in the spec is none by itself, and goes with no other target.
+    if sum(given.values()) != 1 or (selection.query and not given["filters"]):
+        got = " and ".join(name for name, is_given in given.items() if is_given) or "none"
+        message = f"pass exactly one of ids (or --from), filters and --all; got {got}"
+        raise click.UsageError(message, click.get_current_context())
+
+
+class Wanted(NamedTuple):
+    """What is needed of the runs, besides their ids. 100,000 payloads would be 600 MB."""
+
+    look: bool
+    payloads: bool
+
+
+def selected(session: Session, dlq: DLQClient, named: list[str] | None, selection: Selection, wanted: Wanted) -> Target:
+    """The ids are fixed here, before anybody is asked."""
+    if named is not None and not wanted.look:
+        return Target(named)
+    with progress(session, "Reading") as advance:
+        if named is None:
+            return _collected(selection.runs(dlq, fast=True), wanted, advance)
+        if len(named) > MOST_SINGLE_LOOKUPS:
+            those = set(named)
+            found = _collected((run for run in dlq.scan() if id_of(run) in those), wanted, advance)
+        else:
+            found = _collected(_each(dlq, named), wanted, advance)
+    there = set(found.ids)
+    found.missing = [dlq_id for dlq_id in named if dlq_id not in there]
+    found.ids = [dlq_id for dlq_id in named if dlq_id in there]
+    return found
+
+
+def _collected(runs: Iterable[FailedRun], wanted: Wanted, advance: Callable[[int], None]) -> Target:
+    """Each run once, whatever the service does."""
+    target = Target([], Reading() if wanted.look else None)
+    ids: dict[str, None] = {}
+    for number, run in enumerate(runs, start=1):
+        dlq_id = id_of(run)
+        if dlq_id is None:
+            target.unnamed += 1
+        elif dlq_id not in ids:
+            ids[dlq_id] = None
+            if target.reading is not None:
+                target.reading.add(run)
+            if wanted.payloads:
+                target.payloads.append(run.to_dict())
+        if number % 100 == 0:
+            advance(number)
+    target.ids = list(ids)
+    return target
+
+
+def id_of(run: FailedRun) -> str | None:
+    """None if it has none that can be sent: one bad id must not keep the others from being acted on."""
+    from upstash_workflow_dlq import InvalidResponseError
+
+    try:
+        dlq_id = run.dlq_id
+    except InvalidResponseError:
+        return None
+    if not dlq_id or not dlq_id.isprintable() or "," in dlq_id or len(dlq_id) > MAX_ID_LENGTH:
+        return None
+    return None if {"", ".", ".."} & set(dlq_id.strip().replace("\\", "/").split("/")) else dlq_id
+
+
+def _each(dlq: DLQClient, ids: Iterable[str]) -> Iterator[FailedRun]:
+    from upstash_workflow_dlq import NotFoundError
+
+    for dlq_id in ids:
+        try:
+            yield dlq.get(dlq_id)
+        except NotFoundError:
+            continue
+
+
+def say_what_is_left_out(target: Target) -> None:
+    if target.unnamed:
+        say(f"upstash-dlq: {many(target.unnamed)} without an id that can be sent: left out")
+    for dlq_id in target.missing[:MOST_MISSING]:
+        say(f"upstash-dlq: there is no failed run {safe(dlq_id)}")
+    if len(target.missing) > MOST_MISSING:
+        say(f"upstash-dlq: and {len(target.missing) - MOST_MISSING:,} more that are not there")
+
+
+def still_there(dlq: DLQClient, ids: tuple[str, ...]) -> list[str]:
+    if len(ids) <= MOST_SINGLE_LOOKUPS:
+        found = {id_of(run) for run in _each(dlq, ids)}
+    else:
+        found = {id_of(run) for run in dlq.scan()}
+    return [dlq_id for dlq_id in ids if dlq_id in found]
+
+
+def many(count: int) -> str:
+    return f"{count:,} run{'s' * (count != 1)}"
