@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -155,6 +157,21 @@ def test_the_second_time_nothing_is_left_to_add(drift: Drift, report: Callable[.
     assert spec_file.read_bytes() == before
 
 
+def test_a_report_that_cannot_be_printed_is_not_said_to_have_changed_nothing(
+    report: Callable[..., Path], spec_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Full(io.StringIO):
+        def write(self, text: str) -> int:
+            raise OSError(28, "No space left on device")
+
+    path = report({"dlqId": "1", "priority": 7})
+    monkeypatch.setattr(sys, "stdout", Full())
+    arguments = ["--spec", str(spec_file), str(path), "--add"]
+    assert spec_drift.main(arguments, check=lambda spec, config: None) == 0
+    assert capsys.readouterr().err == "drift: the report cannot be printed (No space left on device)\n"
+    assert "priority" in spec_file.read_text()
+
+
 def test_an_update_keeps_an_addition_until_the_source_has_it(
     drift: Drift, report: Callable[..., Path], spec_file: Path, tmp_path: Path
 ) -> None:
@@ -177,7 +194,8 @@ def test_an_update_keeps_an_addition_until_the_source_has_it(
     [
         (["string"], {"type": "string"}),
         (["array of string"], {"type": "array", "items": {"type": "string"}}),
-        (["array"], {"type": "array"}),
+        (["array"], {"type": "array", "items": {}}),
+        (["array", "array of string"], {"type": "array", "items": {"type": "string"}}),
         (["integer", "null"], {"anyOf": [{"type": "integer"}, {"type": "null"}]}),
         (
             ["array of integer or null"],

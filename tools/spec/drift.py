@@ -208,10 +208,12 @@ def add(found: Iterable[tuple[Kind, str, Target]]) -> tuple[list[str], list[str]
 def schema_of(types: Iterable[str]) -> dict[str, Any]:
     """The schema of what was seen: `string`, `array of integer`, or several of these."""
     seen = list(dict.fromkeys(types))
+    if any(kind.startswith("array of ") for kind in seen):
+        seen = [kind for kind in seen if kind != "array"]  # an empty list is one of these, too
     alternatives = [
         {"type": "array", "items": schema_of(kind.removeprefix("array of ").split(" or "))}
         if kind.startswith("array of ")
-        else {"type": kind}
+        else {"type": kind, **({"items": {}} if kind == "array" else {})}  # the generator insists on items
         for kind in seen
         if kind
     ]
@@ -259,7 +261,10 @@ def _tell(options: argparse.Namespace, check: update.Check) -> int:
             paragraphs.append("Nothing to add.")
     elif any(target.missing for _, _, target in found):
         paragraphs.append("To add what is new to openapi.yaml, pass --add.")
-    print(json.dumps(document, indent=2) if options.json else "\n\n".join(paragraphs))
+    try:
+        print(json.dumps(document, indent=2) if options.json else "\n\n".join(paragraphs), flush=True)
+    except OSError as error:  # a full disk, say; what was added is in the files all the same
+        print(f"drift: the report cannot be printed ({error.strerror})", file=sys.stderr)
     return int(breaks(told))
 
 
