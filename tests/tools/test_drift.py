@@ -189,6 +189,27 @@ def test_an_update_keeps_an_addition_until_the_source_has_it(
     ]
 
 
+def test_an_update_keeps_an_addition_to_what_was_ours_alone(drift: Drift, tmp_path: Path, spec_file: Path) -> None:
+    lines = [
+        {**LINE, "kind": "undocumented_field", "operation": "deleteFailedRuns", "path": "deleted2", "detail": "null"},
+        {**LINE, "kind": "undocumented_status", "operation": "deleteFailedRuns", "status": 418},
+    ]
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps({"checked": 1, "drift": lines}))
+    drift(path, "--add")
+    source = tmp_path / "source.yaml"
+    ours = "      x-addition: In the vendor's SDKs and operation list; not in the vendored pages.\n"
+    how_many = "How many failed runs this call deleted."
+    source.write_text(TODAY.replace(ours, "").replace(how_many, "Theirs."))
+    after = load(spec_update.update(spec_file.read_text(), CONFIG, [str(source)]).spec)
+    operation, deleted = after["paths"]["/v2/workflows/dlq"]["delete"], after["components"]["schemas"]["DeletedRuns"]
+    assert "x-addition" not in {*operation, *deleted}
+    assert "x-addition" in operation["responses"]["418"]
+    assert list(deleted["properties"]) == ["cursor", "deleted", "deleted2"]
+    assert deleted["properties"]["deleted"]["description"] == "Theirs."
+    assert "x-addition" in deleted["properties"]["deleted2"]
+
+
 @pytest.mark.parametrize(
     ("types", "schema"),
     [
