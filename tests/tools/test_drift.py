@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -22,6 +21,7 @@ from tools.spec import update as spec_update
 from tools.spec.document import canonical
 
 Drift = Callable[..., Result]
+Entries = Callable[..., Path]
 
 LINE = {
     "kind": "undocumented_operation",
@@ -53,15 +53,6 @@ def report(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
-
-
-@pytest.fixture
-def drift(spec_file: Path, capsys: pytest.CaptureFixture[str]) -> Drift:
-    def run(*arguments: object) -> Result:
-        status = spec_drift.main(["--spec", str(spec_file), *map(str, arguments)], check=lambda spec, config: None)
-        return Result(status, *capsys.readouterr())
-
-    return run
 
 
 def test_it_is_said_as_spec_diff_says_it(drift: Drift, report: Callable[..., Path], spec_file: Path) -> None:
@@ -210,26 +201,6 @@ def test_an_update_keeps_an_addition_to_what_was_ours_alone(drift: Drift, tmp_pa
     assert "x-addition" in deleted["properties"]["deleted2"]
 
 
-@pytest.mark.parametrize(
-    ("types", "schema"),
-    [
-        (["string"], {"type": "string"}),
-        (["array of string"], {"type": "array", "items": {"type": "string"}}),
-        (["array"], {"type": "array", "items": {}}),
-        (["array", "array of string"], {"type": "array", "items": {"type": "string"}}),
-        (["integer", "null"], {"anyOf": [{"type": "integer"}, {"type": "null"}]}),
-        (
-            ["array of integer or null"],
-            {"type": "array", "items": {"anyOf": [{"type": "integer"}, {"type": "null"}]}},
-        ),
-        (["array of array of string"], {"type": "array", "items": {"type": "array", "items": {"type": "string"}}}),
-        ([""], {}),  # a report of an older client, which did not say
-    ],
-)
-def test_the_schema_of_what_was_seen(types: list[str], schema: dict[str, Any]) -> None:
-    assert spec_drift.schema_of(types) == schema
-
-
 def test_what_several_operations_answer_with_is_one_place(drift: Drift, tmp_path: Path, spec_file: Path) -> None:
     lines = [
         {**LINE, "kind": "undocumented_field", "operation": name, "path": path, "detail": "integer", "count": count}
@@ -264,31 +235,3 @@ def test_what_an_answer_cannot_tell_is_left_to_a_person(drift: Drift, tmp_path: 
         "",
         "Nothing to add.",
     ]
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        (None, "cannot be read (No such file or directory); pass what ContractMonitor.to_json() wrote"),
-        ("{", "is not JSON"),
-        ("[]", "has no list `drift`"),
-        ('{"drift": []}', "says that no answer was checked"),
-        ('{"checked": 0, "drift": []}', "says that no answer was checked"),
-        ('{"checked": 1, "drift": [7]}', "has a line that no ContractMonitor writes: 7"),
-        (
-            json.dumps({"checked": 1, "drift": [{**LINE, "kind": "odd"}]}),
-            "drift of the kind 'odd', which is none of undocumented_operation, ",
-        ),
-    ],
-)
-def test_a_report_that_cannot_be_used_is_two(
-    drift: Drift, tmp_path: Path, spec_file: Path, content: str | None, complaint: str
-) -> None:
-    path = tmp_path / "report.json"
-    if content is not None:
-        path.write_text(content)
-    told = drift(path, "--add")
-    assert (told.status, told.out) == (2, "")
-    assert complaint in told.error
-    assert told.error.endswith("(openapi.yaml is untouched)")
-    assert spec_file.read_text() == TODAY
