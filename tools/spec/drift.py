@@ -21,7 +21,7 @@ from tools.spec.command import run
 from tools.spec.diffing import as_json, as_text, breaks
 from tools.spec.diffing.report import Change, Kind
 from tools.spec.document import MARK, printable
-from tools.spec.drift_places import Target, targets
+from tools.spec.drift_places import Target, clashes, targets
 from tools.spec.drift_report import read_report, schema_of
 from tools.spec.tryout import try_out
 
@@ -48,7 +48,8 @@ def add(found: Found) -> tuple[list[str], list[str]]:
         if kind is not Kind.ADDED:
             continue
         name = ": ".join(filter(None, [", ".join(target.operations), str(target.place)]))
-        if not target.missing:
+        # Beside what was added just now, too.
+        if not target.missing or (target.place.property and clashes(target.missing, target.lacking)):
             left.append(name)
             continue
         reason = f"Seen {target.evidence}; not in the vendored pages."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,7 @@ _STEP = r'(?:\[\]|(?:^|(?!^)\.)(?:\*|"(?:[^"\\]|\\.)*"|[\w$@-]+))'
 _STEPS = re.compile(_STEP, re.ASCII)
 _PATH = re.compile(f"{_STEP}*", re.ASCII)
 
-# What a person would call a field. With others, the generator may have no name, or the same name twice.
+# Other names may be anything, a sentence or half a document: those are for a person to read.
 _USUAL_NAME = re.compile(r"[\w$@.-]{1,100}", re.ASCII)
 
 
@@ -144,9 +145,20 @@ def _field(parts: Iterable[Any], step: str, place: Place) -> Target:
     name, holders = _name(step), [part["properties"] for part in parts if "properties" in part]
     if any(name in holder for holder in holders):
         return Target(place, known=True)
-    if not holders or step in ("[]", "*") or not _USUAL_NAME.fullmatch(name):
+    if not holders or not _USUAL_NAME.fullmatch(name) or any(clashes(name, holder) for holder in holders):
         return Target(place)
     return Target(place, holders[0], name)
+
+
+def clashes(name: str, others: Iterable[str]) -> bool:
+    """Whether the generator could need one name for two: `max_retries` beside `maxRetries`, or no letter at all."""
+    letters = _letters(name)
+    return not letters or any(_letters(other) == letters for other in others)
+
+
+@functools.cache
+def _letters(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).casefold()
 
 
 def _steps(path: str) -> list[str] | None:
