@@ -80,8 +80,16 @@ B = {"type": "object", "properties": {"b": {"type": "string"}}}
         ({"items": {"type": "string"}}, ["\ud83d", "\U0001f600", 1], ["wrong_type [] number instead of string"]),
         (A, {"\ud83d": 1}, ['undocumented_field "\\ud83d" integer']),
         (A, {"x": [1, 1.5, {}], "y": [], "z": None}, [
-            "undocumented_field x array of integer or number or object",
+            "undocumented_field x array of (integer or number or object)",
             "undocumented_field y array", "undocumented_field z null",
+        ]),
+        (A, {"x": [[1], None], "y": [[[]]], "z": [["a", 1]]}, [
+            "undocumented_field x array of (array of integer or null)",
+            "undocumented_field y array of (array of array)",
+            "undocumented_field z array of (array of (integer or string))",
+        ]),
+        (A, {"x": [[[[[[[1]]]]]]]}, [
+            "undocumented_field x array of (array of (array of (array of (array of array))))",
         ]),
     ],
 )  # fmt: skip

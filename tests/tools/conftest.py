@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import openapi_spec_validator
 import pytest
 from specs import CONFIG, TODAY, Result
 
+from tools.spec import drift as spec_drift
 from tools.spec import update as spec_update
 from tools.spec.document import canonical
 
@@ -47,3 +49,24 @@ def update(spec_file: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Call
 
     yield run
     assert {path.name for path in spec_file.parent.iterdir()} == {"openapi.yaml", "generator-config.yaml"}
+
+
+@pytest.fixture
+def drift(spec_file: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Result]:
+    def run(*arguments: object) -> Result:
+        status = spec_drift.main(["--spec", str(spec_file), *map(str, arguments)], check=lambda spec, config: None)
+        return Result(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def entries(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a report with these entries."""
+
+    def write(*entries: object, checked: int = 9, **more: object) -> Path:
+        path = tmp_path / "entries.json"
+        path.write_text(json.dumps({"checked": checked, "drift": entries, **more}))
+        return path
+
+    return write

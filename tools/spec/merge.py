@@ -111,7 +111,7 @@ class _Merge:
             needed = self._without_superseded(ours, of_path)
             operation = self._mapping(needed, nameless, keep=lambda key, _: key == "operationId")
         else:
-            operation = nameless
+            operation = self._with_what_is_below(ours, nameless)
             if "operationId" in ours:
                 operation.insert(0, "operationId", ours["operationId"])
         return ours if same(ours, operation) else operation
@@ -167,12 +167,19 @@ class _Merge:
             return theirs if ours is None else ours
         if _is_marked(ours):
             source = resolved(self._theirs, theirs)
-            return self._widened(ours, source) if _still_widens(ours, source) else theirs
+            if _still_widens(ours, source):
+                return self._widened(ours, source)
+            return self._with_what_is_below(ours, theirs)
         if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
             return self._mapping(ours, theirs, keep=lambda _, node: _is_marked(node))
         if isinstance(ours, list) and isinstance(theirs, list) and _are_parameters([*ours, *theirs]):
             return self._parameters(ours, theirs)
         return theirs
+
+    def _with_what_is_below(self, ours: Mapping[str, Any], theirs: Any) -> Any:
+        """Theirs in place of a marked node of ours, with what is marked below that: the source may lack it still."""
+        below = _marked_below(ours)
+        return theirs if below is None else self._node(below, theirs)
 
     def _mapping(
         self, ours: Mapping[str, Any], theirs: Mapping[str, Any], keep: Callable[[str, Any], bool]
@@ -234,6 +241,16 @@ def _with_keys(node: Mapping[str, Any], keys: Iterable[str], value: Callable[[st
 
 def _is_marked(node: Any) -> bool:
     return isinstance(node, Mapping) and MARK in node
+
+
+def _marked_below(node: Any) -> Any:
+    """What is marked below a node, with all keys beside the way there: they tell its place. None if nothing is."""
+    if isinstance(node, list):
+        return [item for item in node if _is_marked(item)] or None
+    if not isinstance(node, Mapping):
+        return None
+    below = {key: child if _is_marked(child) else _marked_below(child) for key, child in node.items() if key != MARK}
+    return below if any(child is not None for child in below.values()) else None
 
 
 def _still_widens(ours: Mapping[str, Any], source: Any) -> bool:

@@ -21,6 +21,8 @@ MAX_VIOLATIONS = 2_000
 
 # Of a list in an undocumented field: how many tell of what type they are.
 MAX_ITEMS_SHOWN = 100
+# Lists within lists: below these, a list is just an array.
+MAX_LISTS_SHOWN = 5
 
 # Of an int that fits into a float, too.
 MAX_DIGITS = 300
@@ -236,11 +238,13 @@ def _type_name(value: Any) -> str:
     return names.get(type(value), "number")
 
 
-def _shown_type(value: Any) -> str:
-    if isinstance(value, list):
-        held = sorted({_shown_type(item) for item in value[:MAX_ITEMS_SHOWN]})
-        return f"array of {' or '.join(held)}" if held else "array"
-    return "integer" if type(value) is int else _type_name(value)
+def _shown_type(value: Any, lists: int = MAX_LISTS_SHOWN) -> str:
+    """As `integer`, `array of string` or `array of (array of integer or null)`: all but one word is in parentheses."""
+    if not isinstance(value, list):
+        return "integer" if type(value) is int else _type_name(value)
+    held = sorted({_shown_type(item, lists - 1) for item in value[:MAX_ITEMS_SHOWN]}) if lists else []
+    shown = " or ".join(held)
+    return f"array of {f'({shown})' if ' ' in shown else shown}" if held else "array"
 
 
 def _refuse_to_fetch(uri: str) -> NoReturn:

@@ -129,12 +129,13 @@ class ContractMonitor:
     def to_json(self) -> str:
         """The report as a JSON document, with the versions of client and spec. The same drift gives the same text."""
         spec = self._contract.spec if self._contract else None
+        drifts = self.report()  # before `checked`: no count may be above that, whatever other threads see meanwhile
         document = {
             "client": __version__,
             "spec": {"version": spec.version, "sha256": spec.digest} if spec else None,
             "checked": self.checked,
             "unlisted": self.unlisted,
-            "drift": [asdict(drift) for drift in self.report()],
+            "drift": [asdict(drift) for drift in drifts],
         }
         return json.dumps(document, indent=2) + "\n"
 
