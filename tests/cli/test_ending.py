@@ -142,6 +142,63 @@ def test_a_narrow_encoding_is_no_traceback_and_json_stays_whole(empty_queue: Emu
         assert "Traceback" not in result.stderr
 
 
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [("list", 0), ("list -o json", 0), ("summary", 0), ("check", 1), ("show 1-0", 1), ("count --limit", 2)],
+)
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", ">&- 2>&- <&-"])
+def test_a_closed_stream_changes_no_exit_code(queue: Emulator, typed: str, code: int, closed: str) -> None:
+    command = f"{sys.executable} -m upstash_workflow_dlq {typed} {closed}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    assert result.returncode == code
+    assert "Traceback" not in result.stderr
+    if "2>&-" in closed and ">&- 2" not in closed:
+        assert "upstash-dlq" not in result.stdout
+
+
+def test_a_full_disk_is_one_line(queue: Emulator) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    for typed in ("list", "count", "summary -o json"):
+        with open("/dev/full", "w") as full:
+            command = [sys.executable, "-m", "upstash_workflow_dlq", *typed.split()]
+            result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
+        assert result.returncode == 1
+        assert result.stderr == "upstash-dlq: cannot write to stdout: No space left on device\n"
+
+
+def test_a_token_file_may_begin_with_a_byte_order_mark(
+    cli: Cli, queue: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("QSTASH_TOKEN")
+    path = tmp_path / "token"
+    path.write_text(f"{queue.token}\r\n", "utf-8-sig")
+    assert cli("--token-file", str(path), "count").out == "60\n"
+    assert cli("count", "--token-file", "-", stdin=f"\ufeff{queue.token}\n").out == "60\n"
+
+
+def test_a_token_from_a_closed_stdin_is_four(queue: Emulator) -> None:
+    command = f"{sys.executable} -m upstash_workflow_dlq count --token-file - <&-"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    assert result.returncode == 4
+    assert "stdin is closed" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("module", ["click", "upstash_workflow_dlq.cli._app"])
+def test_ctrl_c_while_it_starts_is_quiet(tmp_path: Path, module: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupts())\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    result = run("count", env={**os.environ, "PYTHONPATH": path})
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+
+
 def test_stdin_may_be_closed(queue: Emulator) -> None:
     command = f"{sys.executable} -m upstash_workflow_dlq delete --all <&-"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S603, S607

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 
 import click
@@ -28,6 +29,17 @@ class Stopped(Exception):
     def __init__(self, code: Exit, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """To stdout, whose errors name no file. A reader that went away is no error."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Stopped(Exit.FAILED, f"cannot write to stdout: {error.strerror or error}") from error
 
 
 def say(text: str) -> None:

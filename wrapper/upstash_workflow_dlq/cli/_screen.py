@@ -125,10 +125,20 @@ def _time(moment: Any) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}" if isinstance(moment, datetime) else cell(moment)
 
 
+def entered_at(run: FailedRun) -> datetime | None:
+    """None, too, where the id that tells it is of a wrong type: one such run is no reason to show none."""
+    from upstash_workflow_dlq import InvalidResponseError
+
+    try:
+        return run.entered_at
+    except InvalidResponseError:
+        return None
+
+
 def expires_in(run: FailedRun, retention: timedelta | None) -> str:
     """If the plan is unknown: the earliest end that the run's age leaves, marked with a sign."""
     now = datetime.now(UTC)
-    entered = run.entered_at
+    entered = entered_at(run)
     if entered is None:
         return ""
     if retention is not None:

@@ -59,9 +59,9 @@ def can_ask() -> bool:
 def _token_of(path: str) -> str:
     try:
         if path == "-":
-            token = sys.stdin.readline()
+            token = _token_of_stdin()
         else:
-            with open(path, encoding="utf-8") as file:
+            with open(path, encoding="utf-8-sig") as file:  # some editors begin a file with a byte order mark
                 token = file.read(10_000)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
@@ -69,3 +69,16 @@ def _token_of(path: str) -> str:
     if not token.strip():
         raise Stopped(Exit.CONFIGURATION, f"--token-file {path} is empty: put the token there")
     return token.strip()
+
+
+def _token_of_stdin() -> str:
+    if sys.stdin is None:
+        raise Stopped(Exit.CONFIGURATION, "--token-file - reads the token from stdin, and stdin is closed")
+    if is_terminal(sys.stdin):
+        from getpass import getpass
+
+        try:
+            return getpass("Token (not shown): ", stream=sys.stderr)
+        except EOFError:
+            return ""
+    return sys.stdin.readline().removeprefix("\ufeff")

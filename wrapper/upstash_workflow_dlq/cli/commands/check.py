@@ -13,7 +13,8 @@ from .._session import Session
 from .._summaries import show
 from .summary import read
 
-MOST_GROUPS = 10
+# A terminal shows so many groups.
+SCREENFUL = 10
 
 
 @click.command(
@@ -36,8 +37,9 @@ def command(session: Session, most: int, output: str, **options: Any) -> int:
     reading = read(session, Selection.taken_from(options))
     if reading.count <= most:
         if output == "json":
-            show(session, reading, output, MOST_GROUPS)
+            show(session, reading, output, SCREENFUL)
         return Exit.DONE
-    show(session, reading, output, MOST_GROUPS)
-    say(f"upstash-dlq: {reading.count:,} failed runs match, and {most:,} are allowed")
+    show(session, reading, output, SCREENFUL)
+    match = "failed run matches" if reading.count == 1 else "failed runs match"
+    say(f"upstash-dlq: {reading.count:,} {match}, and {most:,} are allowed")
     return Exit.FAILED

@@ -15,6 +15,8 @@ from .._session import Session
 from .._summaries import Reading, show
 from .list import Limit
 
+# A terminal shows so many, unless --limit says otherwise.
+SCREENFUL = 20
 BY = ("failure", "workflow", "label", "status", "hour", "day")
 
 
@@ -30,7 +32,7 @@ BY = ("failure", "workflow", "label", "status", "hour", "day")
 )
 @filters
 @click.option("--by", type=click.Choice(BY), default="failure", show_default=True, help="What makes a group.")
-@click.option("--limit", type=Limit(), default=20, show_default=True, metavar="N|all", help="Groups to show.")
+@click.option("--limit", type=Limit(), metavar="N|all", help="So many groups. Default: all; 20 on a terminal.")
 @click.option(
     "--plot", type=click.Path(dir_okay=False), metavar="FILE", help="Draw it, as .svg or .png (extra `plot`)."
 )
@@ -50,7 +52,7 @@ def command(
 
         check(plot)
     reading = read(session, selection, by, retention)
-    show(session, reading, output, None if limit == "all" else limit)
+    show(session, reading, output, SCREENFUL, asked=limit, in_summary=True)
     if plot is not None:
         from .._plot import draw
 
