@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from command_line import Cli
+from upstash_workflow_dlq.cli._exits import as_typed
 from upstash_workflow_dlq.emulator import Emulator, faults
 
 
@@ -25,15 +26,38 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         (["lsit"], "there is no command 'lsit'; did you mean list?"),
         (["zzz"], "there is no command 'zzz'; there are list, show, "),
         (["list", "--lable", "a"], "--lable"),
-        (["list", "--limit", "many"], "'many' is no number of runs"),
+        (["list", "--limit", "many"], "'many' is no number"),
         (["list", "--fields", "dlqid"], "there is no field 'dlqid'; did you mean dlq_id?"),
         (["list", "-o", "xml"], "'xml' is not one of"),
-        (["list", "--since", "yesterday"], "from_date 'yesterday' is not an ISO 8601 time"),
+        (["list", "--since", "yesterday"], "--since 'yesterday' is not an ISO 8601 time"),
         (["list", "--since", "2026-11-22T03:00:00"], "has no time zone"),
         (["list", "--since", "1752829295"], "looks like Unix seconds"),
-        (["list", "--since", "1h", "--until", "2h"], "from_date is after to_date"),
+        (["list", "--since", "1h", "--until", "2h"], "--since is after --until"),
         (["list", "--label", "a,b"], "has a comma"),
+        (["list", "--since", "2026-11-22T03:00:00"], "add an offset"),
+        (["list", "--since", "15M"], "ages look like 15m"),
+        (["list", "--since=-5m"], "ages look like 15m"),
+        (["list", "--since", "999999999w"], "more than 10,000 days"),
+        (["list", "--since", "9" * 5000], "is not an ISO 8601 time"),
+        (["list", "--retention", "10001d"], "more than 10,000 days"),
+        (["summary", "--retention", "9999999999s"], "more than 10,000 days"),
+        (["watch", "--interval", "999999999w"], "more than 10,000 days"),
         (["watch", "--interval", "0s"], "is no length of time"),
+        (["list", "--created-at", "15m"], "an age matches nothing"),
+        (["count", "--created-at", "2026-11-22"], "--created-at"),
+        (["list", "--limit", "1_000"], "is no number"),
+        (["list", "--limit", "\u0661\u0660"], "is no number"),
+        (["list", "--status", "5_02"], "is no whole number"),
+        (["check", "--max", "\u0661"], "is no whole number"),
+        (["check", "--max", "9" * 5000], "is no whole number"),
+        (["count", "--timeout", "nan"], "is no number of seconds"),
+        (["count", "--timeout", "inf"], "is no number of seconds"),
+        (["count", "--timeout", "1" * 400], "is no number of seconds"),
+        (["delete", "--contains", "a", "--contains", "b"], "--contains is given twice"),
+        (["delete", "--since", "1h", "--since", "2h"], "--since is given twice"),
+        (["delete", "--until", "1h", "--until", "2h"], "--until is given twice"),
+        (["resume", "--run-id", "a", "--run-id", "b"], "--run-id is given twice"),
+        (["list", "--created-at", "1752829293531", "--created-at", "1752829293531"], "--created-at is given twice"),
         (["summary", "--by", "colour"], "'colour' is not one of"),
         (["show"], "Missing argument"),
         (["check", "--max", "-1"], "-1"),
@@ -47,6 +71,41 @@ def test_bad_input_is_two_and_one_line(cli: Cli, queue: Emulator, typed: list[st
     assert complaint in result.error
     assert result.error.startswith("upstash-dlq: ")
     assert queue.requests == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "said", "has_hint"),
+    [
+        (["--region", "mars"], '--region must be "us-east-1" or "eu-central-1"', False),
+        (["--url", "ftp://a.example"], "the URL (--url or QSTASH_URL) must be http(s)://host", True),
+        (["--url", "http://a.example"], "would send the token in clear: use https", True),
+    ],
+)
+def test_messages_of_the_client_name_what_is_typed(
+    cli: Cli, queue: Emulator, typed: list[str], said: str, has_hint: bool
+) -> None:
+    result = cli("count", *typed)
+    assert result.code == 4
+    assert said in result.error
+    assert "allow_insecure" not in result.error
+    assert ("(upstash-dlq doctor looks into it)" in result.error) is has_hint
+
+
+@pytest.mark.parametrize(
+    ("message", "typed"),
+    [
+        ("from_date is after to_date", "--since is after --until"),
+        ("label 'from_date' has a comma", "label 'from_date' has a comma"),
+        ("no token: pass DLQClient(token=...) or set it", "no token: pass --token-file PATH or set it"),
+        ("from_dates", "from_dates"),
+    ],
+)
+def test_words_of_python_become_options_but_not_what_is_quoted(message: str, typed: str) -> None:
+    assert as_typed(message) == typed
+
+
+def test_choices_are_listed_in_one_line(cli: Cli) -> None:
+    assert "Choose from: bash, zsh, fish; see" in cli("completion").error
 
 
 def test_without_a_token_it_is_four(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,16 +29,12 @@ class Session:
     debug: bool = False
 
     def client(self, **options: Any) -> DLQClient:
-        from upstash_workflow_dlq import ConfigurationError, DLQClient
+        from upstash_workflow_dlq import DLQClient
 
         token = None if self.token_file is None else _token_of(self.token_file)
         if self.timeout is not None:
             options["timeout"] = self.timeout
-        try:
-            return DLQClient(token, base_url=self.url, region=self.region, **options)
-        except ConfigurationError as error:
-            # Said to somebody who types, and writes no Python.
-            raise ConfigurationError(str(error).replace("DLQClient(token=...)", "--token-file PATH")) from None
+        return DLQClient(token, base_url=self.url, region=self.region, **options)
 
     @property
     def has_color(self) -> bool:

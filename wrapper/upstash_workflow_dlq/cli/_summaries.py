@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ._cells import cell, plain, safe
+from ._exits import writing
 from ._output import as_json, emit
 from ._screen import (
     GROUP_COLUMNS,
@@ -95,7 +96,8 @@ def show(
     on_screen = output == "table" and shows_tables()
     limit = screenful if asked is None and on_screen else None if asked == "all" else asked
     if on_screen:
-        draw(session, reading, limit, in_summary=in_summary)
+        with writing():
+            draw(session, reading, limit, in_summary=in_summary)
     elif output == "json":
         emit(as_json(reading.as_json(limit), indent=2))
     else:

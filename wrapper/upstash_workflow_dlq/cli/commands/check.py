@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from .._exits import Exit, say
+from .._numbers import WHOLE
 from .._options import FilteringCommand, filters, output, with_session
 from .._selection import Selection
 from .._session import Session
@@ -27,9 +28,7 @@ SCREENFUL = 10
     """,
 )
 @filters
-@click.option(
-    "--max", "most", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="So many pass."
-)
+@click.option("--max", "most", type=WHOLE, default=0, show_default=True, metavar="N", help="How many may match.")
 @output("table", "json")
 @with_session
 def command(session: Session, most: int, output: str, **options: Any) -> int:
