@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from command_line import Cli
+from upstash_workflow_dlq.cli._exits import as_typed
 from upstash_workflow_dlq.emulator import Emulator, faults
 
 
@@ -25,15 +26,38 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         (["lsit"], "there is no command 'lsit'; did you mean list?"),
         (["zzz"], "there is no command 'zzz'; there are list, show, "),
         (["list", "--lable", "a"], "--lable"),
-        (["list", "--limit", "many"], "'many' is no number of runs"),
+        (["list", "--limit", "many"], "'many' is no number"),
         (["list", "--fields", "dlqid"], "there is no field 'dlqid'; did you mean dlq_id?"),
         (["list", "-o", "xml"], "'xml' is not one of"),
-        (["list", "--since", "yesterday"], "from_date 'yesterday' is not an ISO 8601 time"),
+        (["list", "--since", "yesterday"], "--since 'yesterday' is not an ISO 8601 time"),
         (["list", "--since", "2026-11-22T03:00:00"], "has no time zone"),
         (["list", "--since", "1752829295"], "looks like Unix seconds"),
-        (["list", "--since", "1h", "--until", "2h"], "from_date is after to_date"),
+        (["list", "--since", "1h", "--until", "2h"], "--since is after --until"),
         (["list", "--label", "a,b"], "has a comma"),
+        (["list", "--since", "2026-11-22T03:00:00"], "add an offset"),
+        (["list", "--since", "15M"], "ages look like 15m"),
+        (["list", "--since=-5m"], "ages look like 15m"),
+        (["list", "--since", "999999999w"], "more than 10,000 days"),
+        (["list", "--since", "9" * 5000], "is not an ISO 8601 time"),
+        (["list", "--retention", "10001d"], "more than 10,000 days"),
+        (["summary", "--retention", "9999999999s"], "more than 10,000 days"),
+        (["watch", "--interval", "999999999w"], "more than 10,000 days"),
         (["watch", "--interval", "0s"], "is no length of time"),
+        (["list", "--created-at", "15m"], "an age matches nothing"),
+        (["count", "--created-at", "2026-11-22"], "--created-at"),
+        (["list", "--limit", "1_000"], "is no number"),
+        (["list", "--limit", "\u0661\u0660"], "is no number"),
+        (["list", "--status", "5_02"], "is no whole number"),
+        (["check", "--max", "\u0661"], "is no whole number"),
+        (["check", "--max", "9" * 5000], "is no whole number"),
+        (["count", "--timeout", "nan"], "is no number of seconds"),
+        (["count", "--timeout", "inf"], "is no number of seconds"),
+        (["count", "--timeout", "1" * 400], "is no number of seconds"),
+        (["delete", "--contains", "a", "--contains", "b"], "--contains is given twice"),
+        (["delete", "--since", "1h", "--since", "2h"], "--since is given twice"),
+        (["delete", "--until", "1h", "--until", "2h"], "--until is given twice"),
+        (["resume", "--run-id", "a", "--run-id", "b"], "--run-id is given twice"),
+        (["list", "--created-at", "1752829293531", "--created-at", "1752829293531"], "--created-at is given twice"),
         (["summary", "--by", "colour"], "'colour' is not one of"),
         (["show"], "Missing argument"),
         (["check", "--max", "-1"], "-1"),
@@ -47,6 +71,41 @@ def test_bad_input_is_two_and_one_line(cli: Cli, queue: Emulator, typed: list[st
     assert complaint in result.error
     assert result.error.startswith("upstash-dlq: ")
     assert queue.requests == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "said", "has_hint"),
+    [
+        (["--region", "mars"], '--region must be "us-east-1" or "eu-central-1"', False),
+        (["--url", "ftp://a.example"], "the URL (--url or QSTASH_URL) must be http(s)://host", True),
+        (["--url", "http://a.example"], "would send the token in clear: use https", True),
+    ],
+)
+def test_messages_of_the_client_name_what_is_typed(
+    cli: Cli, queue: Emulator, typed: list[str], said: str, has_hint: bool
+) -> None:
+    result = cli("count", *typed)
+    assert result.code == 4
+    assert said in result.error
+    assert "allow_insecure" not in result.error
+    assert ("(upstash-dlq doctor looks into it)" in result.error) is has_hint
+
+
+@pytest.mark.parametrize(
+    ("message", "typed"),
+    [
+        ("from_date is after to_date", "--since is after --until"),
+        ("label 'from_date' has a comma", "label 'from_date' has a comma"),
+        ("no token: pass DLQClient(token=...) or set it", "no token: pass --token-file PATH or set it"),
+        ("from_dates", "from_dates"),
+    ],
+)
+def test_words_of_python_become_options_but_not_what_is_quoted(message: str, typed: str) -> None:
+    assert as_typed(message) == typed
+
+
+def test_choices_are_listed_in_one_line(cli: Cli) -> None:
+    assert "Choose from: bash, zsh, fish; see" in cli("completion").error
 
 
 def test_without_a_token_it_is_four(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,6 +199,63 @@ def test_a_narrow_encoding_is_no_traceback_and_json_stays_whole(empty_queue: Emu
         result = run(*command.split(), env={**os.environ, **env})
         assert result.returncode in (0, 1)
         assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [("list", 0), ("list -o json", 0), ("summary", 0), ("check", 1), ("show 1-0", 1), ("count --limit", 2)],
+)
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", ">&- 2>&- <&-"])
+def test_a_closed_stream_changes_no_exit_code(queue: Emulator, typed: str, code: int, closed: str) -> None:
+    command = f"{sys.executable} -m upstash_workflow_dlq {typed} {closed}"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    assert result.returncode == code
+    assert "Traceback" not in result.stderr
+    if "2>&-" in closed and ">&- 2" not in closed:
+        assert "upstash-dlq" not in result.stdout
+
+
+def test_a_full_disk_is_one_line(queue: Emulator) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    for typed in ("list", "count", "summary -o json"):
+        with open("/dev/full", "w") as full:
+            command = [sys.executable, "-m", "upstash_workflow_dlq", *typed.split()]
+            result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
+        assert result.returncode == 1
+        assert result.stderr == "upstash-dlq: cannot write to stdout: No space left on device\n"
+
+
+def test_a_token_file_may_begin_with_a_byte_order_mark(
+    cli: Cli, queue: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("QSTASH_TOKEN")
+    path = tmp_path / "token"
+    path.write_text(f"{queue.token}\r\n", "utf-8-sig")
+    assert cli("--token-file", str(path), "count").out == "60\n"
+    assert cli("count", "--token-file", "-", stdin=f"\ufeff{queue.token}\n").out == "60\n"
+
+
+def test_a_token_from_a_closed_stdin_is_four(queue: Emulator) -> None:
+    command = f"{sys.executable} -m upstash_workflow_dlq count --token-file - <&-"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    assert result.returncode == 4
+    assert "stdin is closed" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("module", ["click", "upstash_workflow_dlq.cli._app"])
+def test_ctrl_c_while_it_starts_is_quiet(tmp_path: Path, module: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Interrupts:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupts())\n"
+    )
+    path = os.pathsep.join([str(tmp_path), *sys.path])
+    result = run("count", env={**os.environ, "PYTHONPATH": path})
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
 
 
 def test_stdin_may_be_closed(queue: Emulator) -> None:

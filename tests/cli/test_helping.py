@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +13,12 @@ from pathlib import Path
 import click
 import pytest
 from command_line import Cli
+from conftest import TOKEN
+from raw import RawServer, response
 from upstash_workflow_dlq.cli._app import app
+from upstash_workflow_dlq.cli._options import Once
 from upstash_workflow_dlq.cli.commands.completion import SHELLS, script
+from upstash_workflow_dlq.cli.commands.doctor import _region as region_of
 from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
 
 CONTEXT = click.Context(app)
@@ -42,6 +47,13 @@ def test_each_command_has_help_with_examples(cli: Cli, name: str) -> None:
     assert len(examples(name)) >= 2
     assert all(example in result.out for example in examples(name))
     assert max(map(len, result.lines)) <= 110
+    assert not re.search(r"x>|as the next|Show it\.", result.out)
+    command = app.get_command(CONTEXT, name)
+    assert command is not None
+    for option in command.params:
+        if isinstance(option, click.Option) and option.multiple and not isinstance(option, Once):
+            assert option.help, option.name
+            assert "Repeatable." in option.help, option.name
 
 
 EXAMPLES = [example for name in NAMES for example in examples(name) if " watch" not in example]
@@ -148,6 +160,39 @@ class TestDoctor:
         result = cli("doctor", "--url", "http://127.0.0.1:1")
         assert result.code == 1
         assert "Check the network, the proxy variables and the URL" in result.err
+
+    @pytest.mark.parametrize(
+        ("url", "region"),
+        [
+            ("https://qstash.upstash.io", "eu-central-1"),
+            ("https://qstash-eu-central-1.upstash.io/v2", "eu-central-1"),
+            ("https://QSTASH-us-east-1.upstash.io.", "us-east-1"),
+            ("http://127.0.0.1:8080", "unknown"),
+        ],
+    )
+    def test_the_region_is_that_of_the_host(self, url: str, region: str) -> None:
+        assert region_of(url) == region
+
+    def test_the_region_and_the_clock_are_lines(self, cli: Cli, queue: Emulator) -> None:
+        found = cli("doctor").out
+        assert "region                unknown\n" in found
+        assert re.search(r"clock skew, seconds   [01]\n", found)
+
+    def test_without_a_date_the_clock_is_unknown(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+        def answer(connection: socket.socket, number: int, head: bytes) -> None:
+            connection.sendall(response(b'{"messages": []}'))
+
+        with RawServer(answer) as server:
+            monkeypatch.setenv("QSTASH_URL", server.url)
+            monkeypatch.setenv("QSTASH_TOKEN", TOKEN)
+            assert "clock skew, seconds   unknown\n" in cli("doctor").out
+            assert cli("doctor", "-o", "json").json["clock_skew_seconds"] is None
+
+    def test_what_is_not_the_tokens_fault_gets_no_advice_about_tokens(self, cli: Cli, queue: Emulator) -> None:
+        result = cli("doctor", "--region", "mars")
+        assert result.code == 4
+        assert "--region must be" in result.err
+        assert "Copy the token" not in result.err
 
     def test_a_service_that_fails(self, cli: Cli, queue: Emulator) -> None:
         queue.fail(faults.html(400), times=5)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from command_line import Cli
 from upstash_workflow_dlq import DLQClient
-from upstash_workflow_dlq.emulator import Emulator, failed_runs
+from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
 
 RECORDED = "1752829295505-0"
 
@@ -208,6 +208,15 @@ class TestSummary:
             (group.key, group.count) for group in expected.groups
         ]
 
+    def test_pipes_and_programs_get_every_group(self, cli: Cli, queue: Emulator) -> None:
+        every = cli("summary", "-o", "json", "--limit", "all").json
+        assert len(every["groups"]) > 20
+        assert cli("summary", "-o", "json").json == cli("check", "-o", "json").json == every
+        for typed in (["summary"], ["check"], ["resume", "--all", "--dry-run"]):
+            assert len(cli(*typed).lines) == len(every["groups"])
+        assert cli("resume", "--all", "--dry-run", "-o", "json").json == every
+        assert len(cli("summary", "--limit", "3").lines) == 3
+
     def test_groups_beyond_the_limit_are_counted(self, cli: Cli, queue: Emulator) -> None:
         every = cli("summary", "-o", "json", "--limit", "all").json
         few = cli("summary", "-o", "json", "--limit", "2").json
@@ -228,3 +237,12 @@ class TestSummary:
         pytest.importorskip("matplotlib")
         assert cli("summary", "--plot", str(tmp_path / name)).code == 2
         assert queue.requests == []
+
+    def test_one_run_with_an_id_of_a_wrong_type_fails_no_command(self, cli: Cli, empty_queue: Emulator) -> None:
+        broken = '{"messages": [{"dlqId": 5, "workflowUrl": "https://a.example/broken"}]}'
+        empty_queue.fail(faults.status(200, broken), times=1)
+        summary = cli("summary", "-o", "json")
+        assert (summary.code, summary.json["total"], summary.json["expiring_within_a_day"]) == (0, 1, 0)
+        empty_queue.fail(faults.status(200, broken), times=1)
+        checked = cli("check")
+        assert (checked.code, checked.err) == (1, "upstash-dlq: 1 failed run matches, and 0 are allowed\n")

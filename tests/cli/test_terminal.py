@@ -89,6 +89,37 @@ def test_colours_can_be_switched_off(queue: Emulator, typed: list[str], env: dic
         assert not coloured.search(terminal.said)
 
 
+def test_a_token_that_is_typed_is_not_shown(queue: Emulator) -> None:
+    with Terminal("count", "--token-file", "-") as terminal:
+        terminal.wait_for("Token (not shown):")
+        terminal.enter(f"{queue.token}\n")
+        assert terminal.ended() == 0
+        assert "60" in terminal.screen
+        assert queue.token.encode() not in terminal.said
+
+
+def test_a_run_with_an_id_of_a_wrong_type_is_shown(queue: Emulator) -> None:
+    broken = '{"messages": [{"dlqId": 5, "workflowUrl": "https://a.example/broken", "responseStatus": 500}]}'
+    queue.fail(faults.status(200, broken), times=9)
+    for name in ("list", "summary"):
+        with Terminal(name, "--limit", "all", lines=90) as terminal:
+            assert terminal.ended() == 0
+            assert "/broken" in terminal.screen
+
+
+def test_options_are_named_with_the_command_that_has_them(queue: Emulator) -> None:
+    elsewhere = "upstash-dlq summary --limit all", "upstash-dlq summary --retention 7d"
+    for typed, (limit, retention) in (
+        (["summary", "--limit", "2"], ("--limit all", "--retention")),
+        (["check"], elsewhere),
+        (["resume", "--all", "--dry-run"], elsewhere),
+    ):
+        with Terminal(*typed, columns=120, lines=60) as terminal:
+            terminal.ended()
+            assert f"more groups: {limit}\n" in terminal.screen
+            assert f"may expire within a day (see {retention})\n" in f"{terminal.screen}\n"
+
+
 class TestQuestions:
     def test_yes_resumes_what_was_shown(self, queue: Emulator) -> None:
         with Terminal("resume", "--label", "billing", columns=120) as terminal:

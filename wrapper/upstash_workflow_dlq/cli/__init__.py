@@ -19,10 +19,13 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code; never raises, unless `--debug` asks for tracebacks."""
     try:
-        import click  # noqa: F401
-    except ImportError:
-        print('upstash-dlq needs an extra: python -m pip install "upstash-workflow-dlq[cli]"', file=sys.stderr)
-        return 4
-    from ._app import run
+        try:
+            import click  # noqa: F401
+        except ImportError:
+            print('upstash-dlq needs an extra: python -m pip install "upstash-workflow-dlq[cli]"', file=sys.stderr)
+            return 4
+        from ._app import run
 
-    return run(arguments)
+        return run(arguments)
+    except KeyboardInterrupt:  # while modules are loaded, where nothing was done
+        return 130

@@ -14,7 +14,7 @@ import click
 from click.shell_completion import shell_complete
 
 from . import commands
-from ._exits import Exit, ended, say
+from ._exits import Exit, ended, say, writing
 from ._options import everywhere
 from ._session import Session
 
@@ -65,7 +65,7 @@ app = Commands(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": False},
     params=[
         click.Option(
-            ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show it."
+            ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version."
         ),
         *everywhere(),
     ],
@@ -78,12 +78,25 @@ def _has_no_reader(error: BaseException) -> bool:
     return isinstance(error.__context__ if isinstance(error, SystemExit) else error, BrokenPipeError)
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    session = Session()
-    for stream in (sys.stdout, sys.stderr):
+def _open_streams() -> None:
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Closed by the shell (`>&-`). Commands do as they would, and their exit codes stay.
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         with suppress(AttributeError, ValueError, OSError):
             # What an encoding lacks is escaped. A table in a plain C locale is better than a traceback.
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+            getattr(sys, name).reconfigure(errors="backslashreplace")
+
+
+def _discard_output() -> None:
+    """Python would complain about what is left in the buffer."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    session = Session()
+    _open_streams()
     # httpx loads its own command line, with rich and pygments, where click is installed: a third of a short command.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     args = list(sys.argv[1:] if arguments is None else arguments)
@@ -93,7 +106,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         # Not app.main, which answers a closed pipe and Ctrl-C with 1.
         with app.make_context(NAME, args, obj=session) as context:
             code = app.invoke(context)
-        sys.stdout.flush()
+        with writing():
+            sys.stdout.flush()
     except click.exceptions.Exit as ended_early:  # after --help
         return ended_early.exit_code
     except click.exceptions.NoArgsIsHelpError as without_arguments:
@@ -101,11 +115,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return Exit.USAGE
     except BaseException as error:
         if _has_no_reader(error):
-            # Whoever read it (`| head`) has enough. Python would complain about what is left in the buffer.
-            with suppress(OSError):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # Whoever read it (`| head`) has enough.
+            _discard_output()
             return Exit.DONE
-        with suppress(OSError):
+        try:
             sys.stdout.flush()
+        except OSError:
+            _discard_output()
         return ended(error, debug=session.debug)
     return int(code or 0)

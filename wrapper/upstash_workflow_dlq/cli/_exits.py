@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import IntEnum
 
 import click
@@ -22,12 +24,51 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+# What the client's messages say to those who write Python, and what it is called here.
+_WORDS = {
+    "from_date": "--since",
+    "to_date": "--until",
+    "workflow_created_at": "--created-at",
+    "workflow_run_id": "--run-id",
+    "workflow_url": "--workflow-url",
+    "failure_function_state": "--state",
+    "response_status": "--status",
+    "caller_ip": "--caller-ip",
+    "flow_control_key": "--flow-control-key",
+    "base_url": "the URL (--url or QSTASH_URL)",
+    "region must": "--region must",
+    "timeout must": "--timeout must",
+    "DLQClient(token=...)": "--token-file PATH",
+    "use https, or pass allow_insecure=True to accept that": "use https",
+    "add tzinfo or an offset": "add an offset, such as Z or +02:00",
+    "an aware datetime": "an ISO 8601 time",
+}
+# Not in quotes: that is what somebody typed.
+_WORD = re.compile(rf"(?<![\w'\"-])(?:{'|'.join(map(re.escape, _WORDS))})(?![\w'\"])")
+
+
+def as_typed(message: str) -> str:
+    """A message of the client, said to somebody who types options."""
+    return _WORD.sub(lambda found: _WORDS[found[0]], message)
+
+
 class Stopped(Exception):
     """Ends a command with this code and message."""
 
     def __init__(self, code: Exit, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """To stdout, whose errors name no file. A reader that went away is no error."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Stopped(Exit.FAILED, f"cannot write to stdout: {error.strerror or error}") from error
 
 
 def say(text: str) -> None:
@@ -55,20 +96,25 @@ def _code_and_message(error: BaseException) -> tuple[Exit, str]:
         return error.code, str(error)
     if isinstance(error, click.UsageError):
         command = error.ctx.command_path if error.ctx else "upstash-dlq"
-        return Exit.USAGE, f"{error.format_message().rstrip('.')}; see {command} --help"
+        # click lists choices one below the other.
+        message = re.sub(r"\s*\n\s*", " ", error.format_message()).rstrip(".")
+        return Exit.USAGE, f"{message}; see {command} --help"
     if isinstance(error, click.ClickException):
         return Exit.FAILED, error.format_message()
     if isinstance(error, click.Abort | KeyboardInterrupt):
         return Exit.INTERRUPTED, _interrupted(error)
     if isinstance(error, errors.ConfigurationError | errors.AuthenticationError):
-        return Exit.CONFIGURATION, f"{error} (upstash-dlq doctor looks into it)"
+        message = as_typed(str(error))
+        # What was typed wrong, doctor would only repeat.
+        is_usage = re.match("--(?!token)", message)
+        return Exit.CONFIGURATION, message if is_usage else f"{message} (upstash-dlq doctor looks into it)"
     if isinstance(error, errors.DLQError):
         return Exit.FAILED, str(error)
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
         return Exit.FAILED, f"{name}{error.strerror or error}"
     if isinstance(error, ValueError | TypeError):  # what the client refuses before it sends anything
-        return Exit.USAGE, str(error)
+        return Exit.USAGE, as_typed(str(error))
     return Exit.FAILED, f"unexpected {type(error).__name__}: {error}; --debug shows where"
 
 

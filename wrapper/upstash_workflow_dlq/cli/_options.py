@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
+from ._numbers import SECONDS, WHOLE
 from ._session import Session
-from ._times import MOMENT, SPAN
+from ._times import EXACTLY, MOMENT, SPAN
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,7 +22,7 @@ EVERYWHERE = (
     click.Option(["--url"], metavar="URL", help="Base URL, instead of QSTASH_URL."),
     click.Option(
         ["--timeout"],
-        type=click.FloatRange(0, min_open=True),
+        type=SECONDS,
         metavar="SECONDS",
         help="For each of connecting, sending, receiving.",
     ),
@@ -133,22 +134,57 @@ retention = click.option(
 yes = click.option("--yes", is_flag=True, help="Do not ask. Needed where no terminal can answer.")
 dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and send only reads.")
 
+
+class Once(click.Option):
+    """Given twice, the last would win: `delete --contains a --contains b` would not be what it seems."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **{**options, "multiple": True})
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        given = super().process_value(ctx, value)
+        if len(given) > 1:
+            raise click.UsageError(f"{self.opts[0]} is given twice, and takes one value", ctx)
+        return given[0] if given else None
+
+
 filters = options(
-    click.option("--label", multiple=True, metavar="LABEL", help="With this label. Repeatable, as the next four."),
-    click.option("--workflow-url", multiple=True, metavar="URL", help="Of this workflow."),
-    click.option("--state", "failure_function_state", multiple=True, metavar="STATE", help="CALLBACK_FAIL and so on."),
-    click.option("--caller-ip", multiple=True, metavar="IP", help="Started from this address."),
-    click.option("--flow-control-key", multiple=True, metavar="KEY", help="With this flow control key."),
-    click.option("--run-id", "workflow_run_id", metavar="ID", help="Of this workflow run."),
-    click.option("--created-at", "workflow_created_at", type=MOMENT, metavar="TIME", help="Created exactly then."),
+    click.option("--label", multiple=True, metavar="LABEL", help="With this label. Repeatable."),
+    click.option("--workflow-url", multiple=True, metavar="URL", help="Of this workflow. Repeatable."),
     click.option(
-        "--status", "response_status", type=int, multiple=True, metavar="N", help="Answered so by the endpoint."
+        *("--state", "failure_function_state"),
+        multiple=True,
+        metavar="STATE",
+        help="Of the failure function: CALLBACK_FAIL and so on. Repeatable.",
+    ),
+    click.option("--caller-ip", multiple=True, metavar="IP", help="Started from this address. Repeatable."),
+    click.option("--flow-control-key", multiple=True, metavar="KEY", help="With this flow control key. Repeatable."),
+    click.option("--run-id", "workflow_run_id", cls=Once, metavar="ID", help="Of this workflow run."),
+    click.option(
+        *("--created-at", "workflow_created_at"),
+        cls=Once,
+        type=EXACTLY,
+        metavar="TIME",
+        help="Whose workflow run was created exactly then: ISO 8601, or Unix milliseconds.",
     ),
     click.option(
-        "--since", "from_date", type=MOMENT, metavar="TIME", help="An age (90s, 15m, 2h, 3d, 1w), ISO 8601, or ms."
+        *("--status", "response_status"),
+        type=WHOLE,
+        multiple=True,
+        metavar="N",
+        help="With this HTTP status from the endpoint. Repeatable.",
     ),
-    click.option("--until", "to_date", type=MOMENT, metavar="TIME", help="As --since; both are inclusive."),
-    click.option("--failure", multiple=True, metavar="NAME", help="Failed with this name, such as FetchError."),
-    click.option("--contains", metavar="TEXT", help="In the failure's message; case does not matter."),
-    click.option("--fingerprint", multiple=True, metavar="ID", help="Of this group of `summary`."),
+    click.option(
+        *("--since", "from_date"),
+        cls=Once,
+        type=MOMENT,
+        metavar="TIME",
+        help="An age (90s, 15m, 2h, 3d, 1w), ISO 8601, or Unix milliseconds.",
+    ),
+    click.option("--until", "to_date", cls=Once, type=MOMENT, metavar="TIME", help="As --since; both are inclusive."),
+    click.option(
+        "--failure", multiple=True, metavar="NAME", help="Failed with this name, such as FetchError. Repeatable."
+    ),
+    click.option("--contains", cls=Once, metavar="TEXT", help="In the failure's message; case does not matter."),
+    click.option("--fingerprint", multiple=True, metavar="ID", help="Of this group of `summary`. Repeatable."),
 )

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._cells import cell, plain, safe, spreadsheet
-from ._exits import say
+from ._exits import say, writing
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq import FailedRun
@@ -26,7 +26,8 @@ UNREADABLE = "(unreadable)"
 
 def emit(text: str = "") -> None:
     """A line on stdout, in whatever encoding it has."""
-    sys.stdout.write(f"{text}\n")
+    with writing():
+        sys.stdout.write(f"{text}\n")
 
 
 def as_json(value: Any, *, indent: int | None = None) -> str:

@@ -32,6 +32,20 @@ def check(path: str) -> None:
 
 
 def draw(summary: Summary, by: str, path: str) -> None:
+    import logging
+    import warnings
+
+    # Letters that no font has are drawn as boxes; that is no news for stderr.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _draw(summary, by, path)
+    except OSError as error:
+        raise Stopped(Exit.FAILED, f"--plot {path}: {error.strerror or error}") from error
+
+
+def _draw(summary: Summary, by: str, path: str) -> None:
     from matplotlib.figure import Figure
 
     shown = summary.groups[:MOST_GROUPS]

@@ -46,6 +46,15 @@ def _is_narrow_encoding() -> bool:
     return False
 
 
+def _encodable(text: str) -> str:
+    """What stdout's encoding lacks is escaped before the widths are measured: `\\u540d` is wider than the letter."""
+    encoding = sys.stdout.encoding or "ascii"
+    try:
+        return text.encode(encoding, "backslashreplace").decode(encoding)
+    except (LookupError, UnicodeError):
+        return text
+
+
 @dataclass(frozen=True)
 class Column:
     """`is_text`: may be cut; the others are shown whole. `drop`: left out where the screen is too narrow, 1 first."""
@@ -63,7 +72,7 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int) 
     from rich.text import Text
 
     # Longer text than any screen is wide only costs time.
-    cells = [[safe(text[:500]) for text in row] for row in rows]
+    cells = [[_encodable(safe(text[:500])) for text in row] for row in rows]
     needed = [
         LEAST_TEXT if column.is_text else max(map(cell_len, [column.heading, *(row[number] for row in cells)]))
         for number, column in enumerate(columns)
@@ -125,10 +134,20 @@ def _time(moment: Any) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}" if isinstance(moment, datetime) else cell(moment)
 
 
+def entered_at(run: FailedRun) -> datetime | None:
+    """None, too, where the id that tells it is of a wrong type: one such run is no reason to show none."""
+    from upstash_workflow_dlq import InvalidResponseError
+
+    try:
+        return run.entered_at
+    except InvalidResponseError:
+        return None
+
+
 def expires_in(run: FailedRun, retention: timedelta | None) -> str:
     """If the plan is unknown: the earliest end that the run's age leaves, marked with a sign."""
     now = datetime.now(UTC)
-    entered = run.entered_at
+    entered = entered_at(run)
     if entered is None:
         return ""
     if retention is not None:

@@ -29,16 +29,12 @@ class Session:
     debug: bool = False
 
     def client(self, **options: Any) -> DLQClient:
-        from upstash_workflow_dlq import ConfigurationError, DLQClient
+        from upstash_workflow_dlq import DLQClient
 
         token = None if self.token_file is None else _token_of(self.token_file)
         if self.timeout is not None:
             options["timeout"] = self.timeout
-        try:
-            return DLQClient(token, base_url=self.url, region=self.region, **options)
-        except ConfigurationError as error:
-            # Said to somebody who types, and writes no Python.
-            raise ConfigurationError(str(error).replace("DLQClient(token=...)", "--token-file PATH")) from None
+        return DLQClient(token, base_url=self.url, region=self.region, **options)
 
     @property
     def has_color(self) -> bool:
@@ -59,9 +55,9 @@ def can_ask() -> bool:
 def _token_of(path: str) -> str:
     try:
         if path == "-":
-            token = sys.stdin.readline()
+            token = _token_of_stdin()
         else:
-            with open(path, encoding="utf-8") as file:
+            with open(path, encoding="utf-8-sig") as file:  # some editors begin a file with a byte order mark
                 token = file.read(10_000)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
@@ -69,3 +65,16 @@ def _token_of(path: str) -> str:
     if not token.strip():
         raise Stopped(Exit.CONFIGURATION, f"--token-file {path} is empty: put the token there")
     return token.strip()
+
+
+def _token_of_stdin() -> str:
+    if sys.stdin is None:
+        raise Stopped(Exit.CONFIGURATION, "--token-file - reads the token from stdin, and stdin is closed")
+    if is_terminal(sys.stdin):
+        from getpass import getpass
+
+        try:
+            return getpass("Token (not shown): ", stream=sys.stderr)
+        except EOFError:
+            return ""
+    return sys.stdin.readline().removeprefix("\ufeff")

@@ -7,8 +7,20 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from ._cells import cell, plain, safe
+from ._exits import writing
 from ._output import as_json, emit
-from ._screen import GROUP_COLUMNS, Column, bar, console, group_rows, name_of, shows_tables, sparkline, table
+from ._screen import (
+    GROUP_COLUMNS,
+    Column,
+    bar,
+    console,
+    entered_at,
+    group_rows,
+    name_of,
+    shows_tables,
+    sparkline,
+    table,
+)
 from ._session import RETENTIONS, Session
 
 if TYPE_CHECKING:
@@ -34,7 +46,7 @@ class Reading:
     def add(self, run: FailedRun) -> None:
         self._summarizer.add(run)
         self.count += 1
-        entered = run.entered_at
+        entered = entered_at(run)
         if entered is None:
             return
         age = self._now - entered
@@ -76,18 +88,26 @@ class Reading:
         }
 
 
-def show(session: Session, reading: Reading, output: str, limit: int | None) -> None:
-    """On stdout, as a terminal, a pipe or a program takes it."""
-    if output == "json":
+def show(
+    session: Session, reading: Reading, output: str, screenful: int, *, asked: Any = None, in_summary: bool = False
+) -> None:
+    """On stdout, as a terminal, a pipe or a program takes it. A screenful is for terminals; what was asked (a number,
+    or "all") holds everywhere. `in_summary`: the command has --limit and --retention."""
+    on_screen = output == "table" and shows_tables()
+    limit = screenful if asked is None and on_screen else None if asked == "all" else asked
+    if on_screen:
+        with writing():
+            draw(session, reading, limit, in_summary=in_summary)
+    elif output == "json":
         emit(as_json(reading.as_json(limit), indent=2))
-    elif shows_tables():
-        draw(session, reading, limit)
     else:
         for row in group_rows(reading.summary, reading.by, limit):
             emit("\t".join(map(safe, row.values())))
 
 
-def draw(session: Session, reading: Reading, limit: int | None, *, stderr: bool = False) -> None:
+def draw(
+    session: Session, reading: Reading, limit: int | None, *, stderr: bool = False, in_summary: bool = False
+) -> None:
     """For people, whose terminal it must be."""
     summary = reading.summary
     out = console(session, stderr=stderr)
@@ -103,7 +123,7 @@ def draw(session: Session, reading: Reading, limit: int | None, *, stderr: bool 
     if rows:
         columns = [*GROUP_COLUMNS[:-1], Column("fingerprint" if reading.by == "failure" else "example")]
         out.print(table(columns, rows, out.width))
-    for line in below(reading, limit, out.width):
+    for line in below(reading, limit, out.width, in_summary=in_summary):
         out.print(line)
 
 
@@ -111,18 +131,25 @@ def _many(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
-def below(reading: Reading, limit: int | None, width: int) -> list[str]:
-    """What stands below the groups."""
+def below(reading: Reading, limit: int | None, width: int, *, in_summary: bool) -> list[str]:
+    """What stands below the groups. Options are named with their command where it is another one."""
     summary = reading.summary
+    command = "" if in_summary else "upstash-dlq summary "
     lines = []
     if (hidden := len(summary.groups) - len(summary.groups[:limit])) > 0:
-        lines.append(f"and {hidden:,} more groups: --limit all")
+        lines.append(f"and {_many(hidden, 'more group')}: {command}--limit all")
     if summary.timeline:
         counts = [count for _, count in summary.timeline]
         start, end = cell(summary.first), cell(summary.last)
         ends = f"{start[:16]}  ", f"  {end[:16]}"
         lines += ["", sparkline(counts, width - len("".join(ends))).join(ends)]
     if reading.expiring:
-        certain = "expire within a day" if reading.retention_is_known else "may expire within a day (see --retention)"
-        lines.append(f"{reading.expiring:,} of them {certain}")
+        lines.append(_expiring(reading, command))
     return lines
+
+
+def _expiring(reading: Reading, command: str) -> str:
+    who = "It" if reading.count == 1 else f"{reading.expiring:,} of them"
+    if reading.retention_is_known:
+        return f"{who} {'expires' if reading.expiring == 1 else 'expire'} within a day"
+    return f"{who} may expire within a day (see {command}--retention{' 7d' if command else ''})"

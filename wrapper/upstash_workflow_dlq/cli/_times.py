@@ -8,30 +8,59 @@ from typing import Any
 
 import click
 
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+# Nothing is kept so long, and the calendar goes further back than that.
+MOST_DAYS = 10_000
+# What looks like an age and is none, such as 15M, -5m, 1.5h or 2days.
+LIKE_AN_AGE = re.compile(r"[-+]?[0-9]+([.,_][0-9]+)?\s*[A-Za-z]+")
+
+
+class TooLong(ValueError):
+    """A span beyond 10,000 days."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"{text!r} is more than {MOST_DAYS:,} days")
 
 
 def span_of(text: str) -> timedelta | None:
-    found = re.fullmatch(r"([0-9]{1,9})([smhdw])", text.strip())
-    return timedelta(**{UNITS[found[2]]: int(found[1])}) if found else None
+    """None if it is no span."""
+    found = re.fullmatch(r"([0-9]+)([smhdw])", text.strip())
+    if found is None:
+        return None
+    digits = found[1].lstrip("0") or "0"
+    if len(digits) > 9 or int(digits) * UNITS[found[2]] > MOST_DAYS * UNITS["d"]:
+        raise TooLong(text)
+    return timedelta(seconds=int(digits) * UNITS[found[2]])
 
 
 class Moment(click.ParamType[Any]):
-    """An age before now, or a time that the client takes."""
+    """A time that the client takes, or an age before now. What is to be matched exactly has no age."""
 
     name = "time"
+
+    def __init__(self, *, is_exact: bool = False) -> None:
+        self._is_exact = is_exact
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if not isinstance(value, str):
             return value
-        try:
-            if (span := span_of(value)) is not None:
-                return datetime.now(UTC) - span
-        except OverflowError:
-            self.fail(f"{value!r} is longer ago than the calendar goes", param, ctx)
-        if not value.strip():
+        text = value.strip()
+        if not text:
             self.fail("is empty: leave it out for no limit", param, ctx)
-        return int(value) if re.fullmatch(r"[0-9]+", value.strip()) else value
+        try:
+            span = span_of(text)
+        except TooLong as error:
+            self.fail(str(error), param, ctx)
+        is_like_an_age = span is not None or LIKE_AN_AGE.fullmatch(text)
+        if self._is_exact and is_like_an_age:
+            self.fail(
+                f"{value!r} is no time to the millisecond, as created_at has it; an age matches nothing", param, ctx
+            )
+        if span is not None:
+            return datetime.now(UTC) - span
+        if is_like_an_age:
+            self.fail(f"{value!r} is neither a time nor an age; ages look like 15m (s, m, h, d or w)", param, ctx)
+        return int(text) if re.fullmatch(r"[0-9]{1,30}", text) else value
 
 
 class Span(click.ParamType[timedelta]):
@@ -44,11 +73,11 @@ class Span(click.ParamType[timedelta]):
             return value
         try:
             span = span_of(value)
-        except OverflowError:
-            span = None
-        if span is None or not span:
+        except TooLong as error:
+            self.fail(str(error), param, ctx)
+        if not span:
             self.fail(f"{value!r} is no length of time, such as 10s, 15m, 2h, 3d or 1w", param, ctx)
         return span
 
 
-MOMENT, SPAN = Moment(), Span()
+MOMENT, EXACTLY, SPAN = Moment(), Moment(is_exact=True), Span()

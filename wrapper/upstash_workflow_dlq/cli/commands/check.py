@@ -7,13 +7,15 @@ from typing import Any
 import click
 
 from .._exits import Exit, say
+from .._numbers import WHOLE
 from .._options import FilteringCommand, filters, output, with_session
 from .._selection import Selection
 from .._session import Session
 from .._summaries import show
 from .summary import read
 
-MOST_GROUPS = 10
+# A terminal shows so many groups.
+SCREENFUL = 10
 
 
 @click.command(
@@ -26,9 +28,7 @@ MOST_GROUPS = 10
     """,
 )
 @filters
-@click.option(
-    "--max", "most", type=click.IntRange(min=0), default=0, show_default=True, metavar="N", help="So many pass."
-)
+@click.option("--max", "most", type=WHOLE, default=0, show_default=True, metavar="N", help="How many may match.")
 @output("table", "json")
 @with_session
 def command(session: Session, most: int, output: str, **options: Any) -> int:
@@ -36,8 +36,9 @@ def command(session: Session, most: int, output: str, **options: Any) -> int:
     reading = read(session, Selection.taken_from(options))
     if reading.count <= most:
         if output == "json":
-            show(session, reading, output, MOST_GROUPS)
+            show(session, reading, output, SCREENFUL)
         return Exit.DONE
-    show(session, reading, output, MOST_GROUPS)
-    say(f"upstash-dlq: {reading.count:,} failed runs match, and {most:,} are allowed")
+    show(session, reading, output, SCREENFUL)
+    match = "failed run matches" if reading.count == 1 else "failed runs match"
+    say(f"upstash-dlq: {reading.count:,} {match}, and {most:,} are allowed")
     return Exit.FAILED

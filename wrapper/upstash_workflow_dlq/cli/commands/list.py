@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from .._cells import cell
-from .._exits import say
+from .._exits import say, writing
+from .._numbers import LIMIT
 from .._options import FilteringCommand, filters, output, retention, with_session
 from .._output import FORMATS, Fields, write_runs
 from .._screen import RUN_COLUMNS, Column, console, run_rows, shows_tables, table
@@ -19,17 +20,6 @@ from .._session import Session
 
 # A terminal shows so many, unless --limit says otherwise.
 SCREENFUL = 50
-
-
-class Limit(click.ParamType[Any]):
-    name = "limit"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "all" or (isinstance(value, int) and value >= 0):
-            return value
-        if not str(value).isdecimal():
-            self.fail(f"{value!r} is no number of runs; pass one, or all", param, ctx)
-        return int(value)
 
 
 @click.command(
@@ -44,7 +34,7 @@ class Limit(click.ParamType[Any]):
     """,
 )
 @filters
-@click.option("--limit", type=Limit(), metavar="N|all", help="Stop after N. Default: all; 50 in a table on a terminal.")
+@click.option("--limit", type=LIMIT, metavar="N|all", help="Stop after N. Default: all; 50 in a table on a terminal.")
 @click.option("--fields", metavar="A,B", help="These attributes of a run, such as dlq_id,failure,body_text.")
 @click.option("--fast", is_flag=True, help="Read in parallel, in no order.")
 @retention
@@ -85,7 +75,8 @@ def command(
             rows = [[cell(value) for value in chosen.values(run)] for run in found]
         if found:
             out = console(session)
-            out.print(table(columns, rows, out.width))
+            with writing():
+                out.print(table(columns, rows, out.width))
         if next(runs, None) is not None:
             say(f"{len(found):,} runs are shown, and there are more: --limit all, or -o jsonl")
         elif not found:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # Lines of a body or a stack. -o json has all of it.
 MOST_LINES = 200
 MOST_CHARACTERS = 20_000
+# Of one line, such as a failure's message.
+LONGEST_LINE = 2_000
+CUT = "… (cut; -o json has all of it)"
 
 
 @click.command(
@@ -117,22 +120,26 @@ def _table(run: Any, *names: str, **more: str) -> list[str]:
     values = {name: _read(run, name) for name in names} | more
     shown = {name: " ".join(safe_lines(cell(value))) for name, value in values.items() if value not in (None, "", ())}
     width = max((len(name) for name in shown), default=0)
-    return [f"{name.replace('_', ' '):{width}}  {text[:MOST_CHARACTERS]}" for name, text in shown.items()]
+    return [f"{name.replace('_', ' '):{width}}  {_cut(text)}" for name, text in shown.items()]
 
 
 def _headers(run: Any, name: str) -> list[str]:
     found = _read(run, name)
     if isinstance(found, str):
         return _text(found)
-    return [line for key, value in found.multi_items() for line in safe_lines(f"{key}: {value}")]
+    return [_cut(line) for key, value in found.multi_items() for line in safe_lines(f"{key}: {value}")]
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}{CUT}"
 
 
 def _text(text: str | None) -> list[str]:
     if not text:
         return []
-    lines = safe_lines(text[:MOST_CHARACTERS])
+    lines = [_cut(line) for line in safe_lines(text[:MOST_CHARACTERS])]
     cut = len(lines) > MOST_LINES or len(text) > MOST_CHARACTERS
-    return [*lines[:MOST_LINES], *(["… (cut; -o json has all of it)"] if cut else [])]
+    return [*lines[:MOST_LINES], *([CUT] if cut else [])]
 
 
 def _body(body: Any) -> list[str]:

@@ -7,14 +7,17 @@ from typing import Any
 
 import click
 
+from .._cells import safe
 from .._exits import say
+from .._numbers import LIMIT
 from .._options import FilteringCommand, filters, output, retention, with_session
 from .._screen import progress
 from .._selection import Selection
 from .._session import Session
 from .._summaries import Reading, show
-from .list import Limit
 
+# A terminal shows so many, unless --limit says otherwise.
+SCREENFUL = 20
 BY = ("failure", "workflow", "label", "status", "hour", "day")
 
 
@@ -30,7 +33,7 @@ BY = ("failure", "workflow", "label", "status", "hour", "day")
 )
 @filters
 @click.option("--by", type=click.Choice(BY), default="failure", show_default=True, help="What makes a group.")
-@click.option("--limit", type=Limit(), default=20, show_default=True, metavar="N|all", help="Groups to show.")
+@click.option("--limit", type=LIMIT, metavar="N|all", help="So many groups. Default: all; 20 on a terminal.")
 @click.option(
     "--plot", type=click.Path(dir_okay=False), metavar="FILE", help="Draw it, as .svg or .png (extra `plot`)."
 )
@@ -50,12 +53,12 @@ def command(
 
         check(plot)
     reading = read(session, selection, by, retention)
-    show(session, reading, output, None if limit == "all" else limit)
+    show(session, reading, output, SCREENFUL, asked=limit, in_summary=True)
     if plot is not None:
         from .._plot import draw
 
         draw(reading.summary, by, plot)
-        say(f"Drawn to {plot}.")
+        say(f"Drawn to {safe(plot)}.")
 
 
 def read(session: Session, selection: Selection, by: str = "failure", retention: timedelta | None = None) -> Reading:

@@ -1,0 +1,55 @@
+"""Numbers as people type them: ASCII digits only. Python takes more for a number: `1_000`, digits of other scripts."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import click
+
+# More wait than anybody has. Beyond it, sockets overflow.
+A_DAY = 86_400
+
+
+class Whole(click.ParamType[int]):
+    """A whole number that is not negative."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch("[0-9]{1,18}", str(value)):
+            self.fail(f"{value!r} is no whole number, such as 0 or 20", param, ctx)
+        return int(value)
+
+
+class Limit(click.ParamType[Any]):
+    """A number of things, or `all`."""
+
+    name = "limit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "all" or isinstance(value, int):
+            return value
+        if not re.fullmatch("[0-9]{1,18}", str(value)):
+            self.fail(f"{value!r} is no number, such as 20; pass one, or all", param, ctx)
+        return int(value)
+
+
+class Seconds(click.ParamType[float]):
+    """A wait, with decimals."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        number = float(value) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}", str(value)) else math.nan
+        if not 0 < number <= A_DAY:
+            self.fail(f"{value!r} is no number of seconds, such as 0.5 or 30 (up to {A_DAY:,})", param, ctx)
+        return number
+
+
+WHOLE, LIMIT, SECONDS = Whole(), Limit(), Seconds()
