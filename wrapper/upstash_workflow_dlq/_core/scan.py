@@ -31,18 +31,18 @@ HOUR = 3_600_000
 # months ago.
 
 # A window is split if it would take this much longer than its share of the work: in pages, and as a part of its own.
-# With 2 pages 5.1 times, with none 4.8, with 8 4.7. With 1/8 to 1/2 4.9 to 5.1, with 3/4 4.2.
+# With 2 pages 5.1 times, with none 4.9, with 8 4.7. With 1/8 to 1/2 4.9 to 5.1, with 3/4 4.4.
 MIN_EXCESS_PAGES = 2
 MIN_EXCESS_SHARE = 1 / 4
 # If a window may hold more pages than so many a worker, it is unknown how far its runs reach. Then so many are cut off
 # for each worker, from where its pages have come to; what is left shows, by its first page, whether there is more.
-# 12 gave 5.1 times and 7.0 for a week; 8 and 16 gave 4.8 and 4.5, and 6.2 and 5.8; 4 and 48 gave 5.0 and 4.3, and 5.8
-# and 6.2.
+# 12 gave 5.1 times, and 7.0 for a week; 8 gave 4.9 and 6.2, 16 gave 4.7 and 5.8, 48 gave 4.5 and 6.2.
 PART_PAGES = 12
-# Otherwise it is cut into parts of this much of a worker's share. With 0.7 to 1 5.0 to 5.1 times, with 1.5 4.7.
+# Otherwise it is cut into parts of this much of a worker's share. With 0.7 to 1 4.9 to 5.1 times, with 1.5 4.7.
 PART_SHARE = 0.85
 # Requests that may be in vain (pages read twice, windows that turn out empty): so many a worker, and a share of all.
-# With none a worker 5.1 times became 1.2, with 2 3.8, and with 6 nothing is gained; with no share it became 2.2.
+# With none a worker 5.1 times became 2.5, with 2 4.7; with no share it became 3.0, with 1/8 4.6. With more nothing is
+# gained.
 VAIN_REQUESTS_A_WORKER = 3
 VAIN_REQUESTS_SHARE = 1 / 4
 
