@@ -120,7 +120,8 @@ def scans(picture: Path) -> None:
             figure = f"scan, 8 workers, 80 ms, {shape}: best peer / ours"
             row(figure, peer / own, at_least=target, peer_s=peer, ours_s=own)
             row(f"  {shape}, async", peer / wall(partial(clients.scan_async, url, START, END)))
-            row(f"  {shape}, no dates given", peer / wall(partial(clients.scan, url)))
+            undated = median(wall(partial(clients.scan, url)) for _ in range(3))
+            row(f"  {shape}, no dates given", peer / undated, at_least=target)
     draw(seconds, picture)
 
 

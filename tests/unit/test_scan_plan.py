@@ -14,8 +14,9 @@ from pairs import in_pairs
 from upstash_workflow_dlq import RunFilters
 from upstash_workflow_dlq._core.answers import Answer
 from upstash_workflow_dlq._core.reading import Page
-from upstash_workflow_dlq._core.scan import Scan, ScanRequest, Window
+from upstash_workflow_dlq._core.scan import Scan, ScanRequest
 from upstash_workflow_dlq._core.times import to_milliseconds
+from upstash_workflow_dlq._core.window import Window
 
 DAY = 86_400_000
 START = 1_790_000_000_000
@@ -148,21 +149,83 @@ def test_runs_with_odd_ids_or_none_come_exactly_once_where_windows_are_split() -
     assert service.requests > 11, "something was split"
 
 
-def test_a_burst_is_shared_by_all_workers() -> None:
-    rng = random.Random(1)
-    burst = [START + 5 * DAY + rng.randrange(3_600_000) for _ in range(4000)]
-    runs = [
-        (moment, {"dlqId": f"{moment}-{number}", "createdAt": moment}) for number, moment in enumerate(sorted(burst))
-    ]
-    scan = planned({"from_date": START, "to_date": START + 7 * DAY}, 8)
-    service, rounds, seen = Service(runs[::-1]), 0, 0
-    while windows := [window for _ in range(8) if (window := scan.take()) is not None]:
+def shown(moments: list[int], *, newest_first: bool = True) -> Service:
+    """Runs that show the moment that dates look at."""
+    ordered = sorted(moments, reverse=newest_first)
+    return Service([(moment, {"dlqId": f"{moment}-{n}", "createdAt": moment}) for n, moment in enumerate(ordered)])
+
+
+def rounds_taken(service: Service, workers: int, dates: RunFilters) -> int:
+    """How many rounds a scan takes whose workers send their requests at the same time."""
+    scan = planned(dates, workers)
+    rounds, seen = 0, 0
+    while windows := [window for _ in range(workers) if (window := scan.take()) is not None]:
         rounds += 1
         for window in windows:
             page = scan.done(window, read(window, service))
             seen += len(page.runs) if page else 0
-    assert seen == 4000
+    assert seen == len(service.runs)
+    return rounds
+
+
+def burst(rng: random.Random, runs: int, start: int, length: int) -> list[int]:
+    return [start + rng.randrange(length) for _ in range(runs)]
+
+
+HOUR = 3_600_000
+
+
+def test_a_burst_is_shared_by_all_workers() -> None:
+    service = shown(burst(random.Random(1), 4000, START + 5 * DAY, HOUR))
+    rounds = rounds_taken(service, 8, {"from_date": START, "to_date": START + 7 * DAY})
     assert rounds < 16, "of forty pages in an hour of a week"
+
+
+@pytest.mark.untraced
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("days_ago", [30, 59, 80])
+def test_without_dates_finding_an_old_week_costs_three_rounds_at_most(days_ago: int, newest_first: bool) -> None:
+    start = NOW - days_ago * DAY
+    service = shown([start + 7 * DAY * number // 10_000 for number in range(10_000)], newest_first=newest_first)
+    assert rounds_taken(service, 8, {}) <= 13 + 3
+    assert service.requests <= 125, "of a hundred pages"
+
+
+@pytest.mark.untraced
+def test_without_dates_a_week_is_found_whose_end_lies_far_from_where_it_could_be() -> None:
+    start = NOW - 66 * DAY
+    service = shown([start + 7 * DAY * number // 10_000 for number in range(10_000)])
+    assert rounds_taken(service, 8, {}) <= 14
+    assert service.requests <= 112
+
+
+@pytest.mark.untraced
+def test_without_dates_bursts_are_shared_by_all_workers_and_few_requests_are_in_vain() -> None:
+    taken = []
+    for seed in range(5):
+        rng = random.Random(seed)
+        start = NOW - 60 * DAY
+        loud = burst(rng, 8000, start + rng.randrange(6 * DAY), 7 * DAY // 20)
+        service = shown(loud + burst(rng, 2000, start, 7 * DAY))
+        taken.append(rounds_taken(service, 8, {}))
+        assert service.requests <= 100 + 3 * 8 + service.requests / 4
+    assert sum(taken) / len(taken) < 20, "of a hundred pages, eighty in a twentieth of the time"
+
+
+def test_without_dates_a_window_that_may_be_endless_is_shared_as_soon_as_its_first_page_is_there() -> None:
+    service = shown([NOW - 50 * DAY + number * 60_000 for number in range(1000)])
+    scan = planned({}, 8)
+    windows = [window for _ in range(8) if (window := scan.take()) is not None]
+    answers = [(window, read(window, service)) for window in windows]
+    # The one with runs is answered first.
+    answers.sort(key=lambda answer: answer[1] is None or not answer[1].runs)
+    parts = []
+    for window, page in answers:
+        scan.done(window, page)
+        part = scan.take()
+        assert part is not None
+        parts.append(part)
+    assert len({*windows, *parts}) == 16, "every worker has a part of its own"
 
 
 def test_dates_before_1970_are_dates() -> None:

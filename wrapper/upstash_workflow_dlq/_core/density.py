@@ -20,9 +20,6 @@ DIRECTION_SHARE = 1 / 5
 # Or else if one end of the window is further away from the page than this share of the window. From 0.05 to 0.4 it
 # makes no difference in the simulation that scan.py describes.
 FAR_END_SHARE = 1 / 4
-# With more pages to go than this, where they lie is unknown: cut close to what was seen first. There, without dates,
-# 128 gave 6.2 to 6.7 times for runs of the last hour, day and month, 16 gave 5.6 to 6.2, and 512 gave 5.6 to 6.7.
-FAR_PAGES = 128
 
 
 class Density:
@@ -43,12 +40,15 @@ class Density:
         self._before, self._last = (high, low) if self._target == start else (low, high)
 
     @classmethod
-    def of(cls, runs: tuple[FailedRun, ...], start: int, end: int) -> Density | None:
-        """By a time that all runs have within the window: it may be the one that the service filters by."""
+    def of(cls, runs: tuple[FailedRun, ...], start: int, end: int, likely_start: int) -> Density | None:
+        """By a time that all runs have within the window: it may be the one that the service filters by.
+
+        Unless one is older, all are taken to be from `likely_start` on.
+        """
         for read_time in (_created_at, _workflow_created_at, _entered_at):
             times = [time for run in runs if (time := read_time(run)) is not None and start <= time <= end]
             if len(times) == len(runs):
-                return cls(read_time, times, start, end)
+                return cls(read_time, times, likely_start if likely_start < min(times) else start, end)
         return None
 
     @property
@@ -68,19 +68,35 @@ class Density:
             return pages
         return abs(self._last - self._target) / (abs(self._before - self._last) + 1)
 
+    def pages_left_in(self, start: int, end: int) -> float:
+        """How many of the pages that are left lie in this part of the window."""
+        if self._target is None:
+            return 0
+        low, high = sorted((self._last, self._target))
+        return max(0, min(end, high) - max(start, low)) / (abs(self._before - self._last) + 1)
+
+    def has_come_to(self, start: int, end: int) -> bool:
+        """Whether the last page ends in this part of the window."""
+        return start <= self._last <= end
+
+    def goes_to(self, start: int, end: int) -> bool:
+        """Whether the end that the pages go to lies in this part of the window."""
+        return self._target is not None and start <= self._target <= end
+
     def cuts(self, parts: int) -> list[int]:
         """Where to cut what is left into about so many parts of equal weight."""
         if self._target is None:
             return [self._sample[len(self._sample) * part // parts] for part in range(1, parts)]
         if self._before == self._last:
             return [self._last, self._last + 1]
-        left = self.pages_left(1)
-        if left <= FAR_PAGES:
-            return equal_cuts(self._last, self._target, parts)
-        # The runs may end anywhere before the target. Start with parts of two pages; each is longer than the one before
-        # by the same factor, so that the last one reaches the target.
+        return equal_cuts(self._last, self._target, parts)
+
+    def near_cuts(self, parts: int, size: float, pages: int) -> list[int]:
+        """Where to cut off parts of `size` pages, the first one with those that were read; the last is what is left."""
+        if self._before == self._last:
+            return [self._last, self._last + 1]
         page = self._last - self._before
-        return [self._last + int(2 * page * (left / 2) ** (part / parts)) for part in range(parts)]
+        return [self._last + int(page * (size * part - pages)) for part in range(1, parts)]
 
 
 def equal_cuts(start: int, end: int, parts: int) -> list[int]:
