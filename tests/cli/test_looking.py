@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from command_line import Cli
 from upstash_workflow_dlq import DLQClient
+from upstash_workflow_dlq.cli._summaries import Reading, below
 from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
 
 RECORDED = "1752829295505-0"
@@ -171,6 +174,15 @@ class TestShow:
         ):
             assert text in shown
 
+    def test_a_very_long_line_is_cut_and_says_so(self, cli: Cli, empty_queue: Emulator) -> None:
+        long = json.dumps({"error": "Error", "message": "x" * 100_000})
+        empty_queue.add({"dlqId": RECORDED, "responseBody": long, "responseStatus": 500})
+        shown = cli("show", RECORDED).lines
+        assert max(map(len, shown)) < 2_100
+        [failure] = [line for line in shown if line.startswith("  failure ")]
+        assert failure.endswith("… (cut; -o json has all of it)")
+        assert cli("show", RECORDED, "-o", "json").json["responseBody"] == long
+
 
 class TestCountAndCheck:
     def test_a_count_is_a_number(self, cli: Cli, queue: Emulator) -> None:
@@ -217,6 +229,21 @@ class TestSummary:
         assert cli("resume", "--all", "--dry-run", "-o", "json").json == every
         assert len(cli("summary", "--limit", "3").lines) == 3
 
+    @pytest.mark.parametrize(
+        ("expiring", "total", "is_known", "said"),
+        [
+            (1, 1, False, "It may expire within a day (see --retention)"),
+            (1, 1, True, "It expires within a day"),
+            (1, 2, True, "1 of them expires within a day"),
+            (2, 2, True, "2 of them expire within a day"),
+            (1, 2, False, "1 of them may expire within a day (see --retention)"),
+        ],
+    )
+    def test_what_expires_is_said_in_english(self, expiring: int, total: int, is_known: bool, said: str) -> None:
+        reading = Reading(retention=timedelta(days=3) if is_known else None)
+        reading.expiring, reading.count = expiring, total
+        assert below(reading, None, 80, in_summary=True)[-1] == said
+
     def test_groups_beyond_the_limit_are_counted(self, cli: Cli, queue: Emulator) -> None:
         every = cli("summary", "-o", "json", "--limit", "all").json
         few = cli("summary", "-o", "json", "--limit", "2").json
@@ -229,6 +256,24 @@ class TestSummary:
             result = cli("summary", "--plot", str(tmp_path / name))
             assert (result.code, result.err) == (0, f"Drawn to {tmp_path / name}.\n")
             assert (tmp_path / name).stat().st_size > 5000
+
+    def test_a_picture_of_letters_that_no_font_has_warns_of_nothing(
+        self, cli: Cli, empty_queue: Emulator, tmp_path: Any
+    ) -> None:
+        pytest.importorskip("matplotlib")
+        body = json.dumps({"error": "Error", "message": "名前 \U0001f4ec"}, ensure_ascii=False)
+        empty_queue.add({"dlqId": RECORDED, "responseBody": body, "responseStatus": 500})
+        path = tmp_path / "a\x1b[31m.png"
+        result = cli("summary", "--plot", str(path))
+        assert (result.code, result.err) == (0, f"Drawn to {tmp_path}/a\\x1b[31m.png.\n")
+
+    def test_a_picture_that_cannot_be_written_is_named(self, cli: Cli, queue: Emulator, tmp_path: Any) -> None:
+        pytest.importorskip("matplotlib")
+        if not os.path.exists("/dev/full"):
+            pytest.skip("there is no /dev/full")
+        (tmp_path / "a.svg").symlink_to("/dev/full")
+        result = cli("summary", "--plot", str(tmp_path / "a.svg"))
+        assert (result.code, result.error) == (1, f"upstash-dlq: --plot {tmp_path}/a.svg: No space left on device")
 
     @pytest.mark.parametrize("name", ["a.pdf", "a", "none/a.svg"])
     def test_a_picture_that_cannot_be_drawn_is_refused_before_anything_is_read(

@@ -89,6 +89,19 @@ def test_colours_can_be_switched_off(queue: Emulator, typed: list[str], env: dic
         assert not coloured.search(terminal.said)
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_what_an_encoding_lacks_keeps_the_columns(empty_queue: Emulator, encoding: str) -> None:
+    for number, path in enumerate(("名前" * 30, "plain", "é" * 40, "\U0001f4ec" * 9)):
+        empty_queue.add(
+            {"dlqId": f"175282929550{number}-0", "workflowUrl": f"https://a.example/{path}", "labels": [path]}
+        )
+    with Terminal("list", columns=100, env={"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}) as terminal:
+        assert terminal.ended() == 0
+        heading, *rows = terminal.screen.splitlines()
+        assert len(rows) == 4
+        assert {row.index("17528292955") for row in rows} == {heading.index("dlq_id")}
+
+
 def test_a_token_that_is_typed_is_not_shown(queue: Emulator) -> None:
     with Terminal("count", "--token-file", "-") as terminal:
         terminal.wait_for("Token (not shown):")
