@@ -13,7 +13,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 # Without `contract`, whose tests `tests` runs, and `rehearse`, which runs them all a second time.
-nox.options.sessions = ["lint", "typing", "drift", "package", "demo", "tests_of_tools", "tests"]
+nox.options.sessions = ["lint", "typing", "drift", "package", "demo", "tests_of_tools", "tests_of_cli", "tests"]
 nox.options.error_on_missing_interpreters = False
 # uv makes an environment in seconds, pip in up to a minute. nox takes it from `nox[uv]` or from the PATH.
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -36,7 +36,7 @@ NEWEST_SDK = "1.3.3"
 
 # The second takes over half of what the first has left: tests of the network wait more than they compute.
 IN_TWO_PROCESSES = ("--numprocesses=2", "--dist=worksteal")
-OF_THE_CLIENT = (*IN_TWO_PROCESSES, "--ignore=tests/tools")
+OF_THE_CLIENT = (*IN_TWO_PROCESSES, "--ignore=tests/tools", "--ignore=tests/cli")
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
@@ -275,6 +275,17 @@ def tests_of_tools(session: nox.Session) -> None:
 
 
 @nox.session
+def tests_of_cli(session: nox.Session) -> None:
+    """All tests of the command line, with its coverage. `-- ARGS` passes ARGS to pytest, without coverage."""
+    session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    with_coverage(session, "tests/cli", "tests/test_demo.py", *IN_TWO_PROCESSES)
+    session.run("coverage", "report", "--include=*/cli/*")
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """All tests of the client in two processes, with its coverage.
 
@@ -284,7 +295,11 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
+    with_coverage(session, *OF_THE_CLIENT, "--ignore=tests/test_demo.py")
+    session.run("coverage", "report", "--omit=*/cli/*")
+
+
+def with_coverage(session: nox.Session, *arguments: str) -> None:
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *OF_THE_CLIENT)
+    session.run("coverage", "run", "-m", "pytest", *arguments)
     session.run("coverage", "combine", "--quiet")
-    session.run("coverage", "report")

@@ -1,8 +1,8 @@
 """The command line `upstash-dlq` (extra `cli`). Uses the public names of the package only.
 
 A command is one file in `commands/`. What they share has one place each: `_options` (what may be typed), `_selection`
-(which runs match), `_targets` (which are acted on), `_cells` (text of strangers), `_output` (formats), `_screen` (what a
-terminal shows), `_asking` (confirmations), `_acting` (resume, restart and delete), `_keeping` (ids that remain),
+(which runs match), `_targets` (which are acted on), `_cells` (text of strangers), `_output` (formats), `_screen` (what
+a terminal shows), `_asking` (confirmations), `_acting` (resume, restart and delete), `_keeping` (ids that remain),
 `_exits` (exit codes and messages).
 
 click is loaded here, rich only where somebody looks at a terminal, and the client when a command needs it.

@@ -12,7 +12,7 @@ import click
 
 from ._asking import confirm, refuse_without_an_answer
 from ._cells import plain, safe
-from ._exits import Exit, Stopped, say
+from ._exits import Exit, Stopped, discard_output, say
 from ._keeping import check_place, keep
 from ._options import FilteringCommand, dry_run, filters, options, output, with_session, yes
 from ._output import as_json, emit
@@ -125,7 +125,7 @@ def _look(session: Session, verb: str, target: Target, form: str) -> int:
         for payload in target.payloads:
             emit(as_json(payload))
     elif target.reading is not None:
-        show(session, target.reading, form, MOST_GROUPS if form == "table" else None)
+        show(session, target.reading, form, MOST_GROUPS)
     say(f"Dry run: {many(len(target.ids))} would be {DONE[verb]}. Nothing was sent but reads.")
     return Exit.PARTLY if target.missing or target.unnamed else Exit.DONE
 
@@ -230,8 +230,9 @@ class Printer:
             try:
                 emit(line)
                 sys.stdout.flush()
-            except OSError:
+            except (OSError, Stopped):
                 self._is_read = False
+                discard_output()
 
 
 @contextmanager
@@ -270,7 +271,8 @@ def _report(verb: str, target: Target, outcome: Outcome, form: str, save: str | 
         elif form == "table":
             emit(text)
         sys.stdout.flush()
-    except OSError:
+    except (OSError, Stopped):
+        discard_output()
         say(text)
     else:
         if form != "table":

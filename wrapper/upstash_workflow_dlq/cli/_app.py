@@ -14,7 +14,7 @@ import click
 from click.shell_completion import shell_complete
 
 from . import commands
-from ._exits import Exit, ended, say, writing
+from ._exits import Exit, discard_output, ended, say, writing
 from ._options import everywhere
 from ._session import Session
 
@@ -88,12 +88,6 @@ def _open_streams() -> None:
             getattr(sys, name).reconfigure(errors="backslashreplace")
 
 
-def _discard_output() -> None:
-    """Python would complain about what is left in the buffer."""
-    with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def run(arguments: Sequence[str] | None = None) -> int:
     session = Session()
     _open_streams()
@@ -116,11 +110,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BaseException as error:
         if _has_no_reader(error):
             # Whoever read it (`| head`) has enough.
-            _discard_output()
+            discard_output()
             return Exit.DONE
         try:
             sys.stdout.flush()
         except OSError:
-            _discard_output()
+            discard_output()
         return ended(error, debug=session.debug)
     return int(code or 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -75,6 +76,12 @@ def say(text: str) -> None:
     """A line on stderr: progress, notes and errors."""
     with suppress(OSError):  # nobody reads it
         print(text, file=sys.stderr, flush=True)
+
+
+def discard_output() -> None:
+    """What is left in the buffer of a stdout that failed. Python would try again at the end, and complain."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def ended(error: BaseException, *, debug: bool) -> Exit:
