@@ -282,7 +282,7 @@ def tests_of_cli(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     with_coverage(session, "tests/cli", "tests/test_demo.py", *IN_TWO_PROCESSES)
-    session.run("coverage", "report", "--include=*/cli/*")
+    session.run("coverage", "report", "--include=*/cli/*", "--fail-under=94")
 
 
 @nox.session

@@ -10,8 +10,6 @@ import pytest
 from terminal import Terminal
 from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
 
-pytestmark = pytest.mark.untraced
-
 SCREENS = Path(__file__).with_name("screens")
 RECORDED = "1752829295505-0"
 IDS = [run["dlqId"] for run in failed_runs(60)]

@@ -14,6 +14,7 @@ from ._asking import confirm, refuse_without_an_answer
 from ._cells import plain, safe
 from ._exits import Exit, Stopped, discard_output, say
 from ._keeping import check_place, keep
+from ._numbers import WHOLE
 from ._options import FilteringCommand, dry_run, filters, options, output, with_session, yes
 from ._output import as_json, emit
 from ._screen import progress
@@ -32,14 +33,14 @@ BATCH = 100
 DONE = {"resume": "resumed", "restart": "restarted", "delete": "deleted"}
 
 overrides = options(
-    click.option("--retries", type=int, metavar="N", help="Retry each step so often."),
+    click.option("--retries", type=WHOLE, metavar="N", help="Retry each step so often."),
     click.option("--delay", metavar="SPAN", help="Wait before the start, such as 10s or 5m."),
     click.option(
         "--retry-delay", metavar="EXPR", help='Milliseconds between retries, such as "pow(2, retried) * 1000".'
     ),
     click.option("--flow-key", metavar="KEY", help="Flow control key; its limits are the next three."),
-    click.option("--parallelism", type=int, metavar="N", help="Steps at once."),
-    click.option("--rate-limit", type=int, metavar="N", help="Starts in each period."),
+    click.option("--parallelism", type=WHOLE, metavar="N", help="Steps at once."),
+    click.option("--rate-limit", type=WHOLE, metavar="N", help="Starts in each period."),
     click.option("--period", metavar="SPAN", help="Length of a period, such as 1m."),
     click.option("--set-label", multiple=True, metavar="LABEL", help="Labels of the new runs. Repeatable."),
     click.option("--failure-url", metavar="URL", help="Called if the new run fails for good."),

@@ -14,7 +14,7 @@ import click
 from click.shell_completion import shell_complete
 
 from . import commands
-from ._exits import Exit, discard_output, ended, say, writing
+from ._exits import Exit, cannot_write, discard_output, ended, say, writing
 from ._options import everywhere
 from ._session import Session
 
@@ -114,7 +114,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return Exit.DONE
         try:
             sys.stdout.flush()
-        except OSError:
+        except OSError as unwritten:
             discard_output()
+            if isinstance(error, OSError) and error.filename is None:
+                error = cannot_write(unwritten)
         return ended(error, debug=session.debug)
     return int(code or 0)

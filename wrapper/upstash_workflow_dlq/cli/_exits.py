@@ -69,7 +69,11 @@ def writing() -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise Stopped(Exit.FAILED, f"cannot write to stdout: {error.strerror or error}") from error
+        raise cannot_write(error) from error
+
+
+def cannot_write(error: OSError) -> Stopped:
+    return Stopped(Exit.FAILED, f"cannot write to stdout: {error.strerror or error}")
 
 
 def say(text: str) -> None:

@@ -53,9 +53,7 @@ class Moment(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
         is_like_an_age = span is not None or LIKE_AN_AGE.fullmatch(text)
         if self._is_exact and is_like_an_age:
-            self.fail(
-                f"{value!r} is no time to the millisecond, as created_at has it; an age matches nothing", param, ctx
-            )
+            self.fail(f"{value!r} is no exact time, such as Unix milliseconds; an age matches nothing", param, ctx)
         if span is not None:
             return datetime.now(UTC) - span
         if is_like_an_age:
