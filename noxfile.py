@@ -38,6 +38,9 @@ NEWEST_SDK = "1.3.3"
 IN_TWO_PROCESSES = ("--numprocesses=2", "--dist=worksteal")
 OF_THE_CLIENT = (*IN_TWO_PROCESSES, "--ignore=tests/tools", "--ignore=tests/cli")
 
+# One environment for three sessions, made once: what each installs is the same.
+shared = nox.session(venv_location=".nox/tests", reuse_venv=True)
+
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
@@ -177,11 +180,14 @@ def package(session: nox.Session) -> None:
     python = str(next(path for path in (clean / "bin/python", clean / "Scripts/python.exe") if path.exists()))
     wheel = str(next(dist.glob("*.whl")))
     script = str(ROOT / "tests" / "package" / "use_installed.py")
+    # uv installs in a second what pip takes ten for.
+    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    install = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
     # From another folder: here, Python could find the packages in the checkout.
     with session.chdir(dist):
         for extra in ([], ["contract"], ["cli"]):
             required = f"{wheel}[{extra[0]}]" if extra else wheel
-            session.run(python, "-m", "pip", "install", "--quiet", required, external=True)
+            session.run(*install, "--quiet", required, external=True)
             session.run(python, "-I", script, *extra, external=True)
 
 
@@ -267,14 +273,14 @@ def bench(session: nox.Session) -> None:
         session.run("python", "benchmarks/run.py", *arguments)
 
 
-@nox.session
+@shared
 def tests_of_tools(session: nox.Session) -> None:
     """All tests of tools/, which run on one Python and are not shipped. `-- ARGS` passes ARGS to pytest instead."""
     session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
     session.run("pytest", *(session.posargs or ("tests/tools", *IN_TWO_PROCESSES)))
 
 
-@nox.session
+@shared
 def tests_of_cli(session: nox.Session) -> None:
     """All tests of the command line, with its coverage. `-- ARGS` passes ARGS to pytest, without coverage."""
     session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
@@ -285,7 +291,7 @@ def tests_of_cli(session: nox.Session) -> None:
     session.run("coverage", "report", "--include=*/cli/*", "--fail-under=94")
 
 
-@nox.session
+@shared
 def tests(session: nox.Session) -> None:
     """All tests of the client in two processes, with its coverage.
 

@@ -139,9 +139,9 @@ class TestDoing:
         ("typed", "complaint"),
         [
             (["--parallelism", "3"], "pass --flow-key"),
-            (["--retries", "-1"], "retries is -1"),
+            (["--retries", "-1"], "'-1' is no whole number"),
             (["--delay", "soon\n"], "delay"),
-            (["--retries", "many"], "not a valid integer"),
+            (["--retries", "many"], "'many' is no whole number"),
         ],
     )
     def test_overrides_that_cannot_be_sent_are_refused(

@@ -36,16 +36,17 @@ FIELDS = ("workflowUrl", "workflowRunId", "url", "method", "callerIP", "flowCont
 
 def hostile(attack: str) -> dict[str, Any]:
     error = json.dumps({"error": attack, "message": attack, "stack": attack})
+    short = attack[:50_000]
     return {
         "dlqId": "1752829295505-0",
-        **dict.fromkeys(FIELDS, attack),
-        "labels": [attack, "b"],
-        "header": {"X-Name": [attack]},
-        "responseHeader": {"X-Name": [attack]},
+        **dict.fromkeys(FIELDS, short),
+        "labels": [short, "b"],
+        "header": {"X-Name": [short]},
+        "responseHeader": {"X-Name": [short]},
         "responseBody": error,
         "body": attack,
         "responseStatus": 500,
-        "failureCallbackInfo": {"state": attack, "responseBody": attack},
+        "failureCallbackInfo": {"state": short, "responseBody": short},
         attack[:50]: attack,
     }
 
