@@ -38,9 +38,6 @@ NEWEST_SDK = "1.3.3"
 IN_TWO_PROCESSES = ("--numprocesses=2", "--dist=worksteal")
 OF_THE_CLIENT = (*IN_TWO_PROCESSES, "--ignore=tests/tools", "--ignore=tests/cli")
 
-# One environment for three sessions, made once: what each installs is the same.
-shared = nox.session(venv_location=".nox/tests", reuse_venv=True)
-
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 
@@ -273,14 +270,14 @@ def bench(session: nox.Session) -> None:
         session.run("python", "benchmarks/run.py", *arguments)
 
 
-@shared
+@nox.session
 def tests_of_tools(session: nox.Session) -> None:
     """All tests of tools/, which run on one Python and are not shipped. `-- ARGS` passes ARGS to pytest instead."""
     session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
     session.run("pytest", *(session.posargs or ("tests/tools", *IN_TWO_PROCESSES)))
 
 
-@shared
+@nox.session
 def tests_of_cli(session: nox.Session) -> None:
     """All tests of the command line, with its coverage. `-- ARGS` passes ARGS to pytest, without coverage."""
     session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
@@ -291,7 +288,7 @@ def tests_of_cli(session: nox.Session) -> None:
     session.run("coverage", "report", "--include=*/cli/*", "--fail-under=94")
 
 
-@shared
+@nox.session
 def tests(session: nox.Session) -> None:
     """All tests of the client in two processes, with its coverage.
 
