@@ -288,7 +288,7 @@ def tests_of_tools(session: nox.Session) -> None:
 @nox.session
 def tests_of_cli(session: nox.Session) -> None:
     """All tests of the command line and of triage below it. `-- ARGS` passes ARGS to pytest instead."""
-    session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
+    session.install("-e", ".[cli,emulator,contract]", *tools("tests_of_cli"))
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
