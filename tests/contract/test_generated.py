@@ -88,4 +88,4 @@ def test_the_generated_answers_are_not_all_empty(operation_id: str) -> None:
         seen.append(payload)
 
     collect()
-    assert any(payload.get("messages") or payload.get("header") for payload in seen)
+    assert any(payload.get("messages") if operation_id == "listFailedRuns" else payload for payload in seen)
