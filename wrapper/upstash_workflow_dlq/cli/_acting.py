@@ -13,7 +13,6 @@ import click
 from ._asking import confirm, refuse_without_an_answer
 from ._cells import plain, safe
 from ._exits import Exit, Stopped, discard_output, say
-from ._keeping import check_place, keep
 from ._numbers import WHOLE
 from ._options import FilteringCommand, dry_run, filters, options, output, with_session, yes
 from ._output import as_json, emit
@@ -91,6 +90,8 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
     is_sure, only_looks, form, save = given["yes"], given["dry_run"], given["output"], given["save"]
     refuse_without_an_answer(yes=is_sure, dry_run=only_looks)
     if save is not None:
+        from ._keeping import check_place  # pathlib takes a twentieth of a start
+
         check_place(save)
     with session.client() as dlq:
         # Of no runs: checks the overrides, and sends nothing.
@@ -259,6 +260,8 @@ def hangups_as_interrupts() -> Iterator[None]:
 def _report(verb: str, target: Target, outcome: Outcome, form: str, save: str | None) -> int:
     """What remains is kept first: it must not be lost because nobody reads the rest."""
     if outcome.remaining:
+        from ._keeping import keep
+
         keep(outcome.remaining, save)
     gone = outcome.gone + len(target.missing)
     text = f"{DONE[verb].capitalize()} {outcome.done:,} of {many(len(target.ids) + len(target.missing))}."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -51,7 +50,8 @@ def named_ids(dlq_ids: tuple[str, ...], source: str | None) -> list[str] | None:
                 say("Ids, one in a line; Ctrl-D ends.")
             text = sys.stdin.read()
         else:
-            text = Path(source).read_text("utf-8-sig")
+            with open(source, encoding="utf-8-sig") as file:
+                text = file.read()
     except UnicodeDecodeError:
         raise Stopped(Exit.USAGE, f"--from {source} is not text; it takes ids, one in a line") from None
     except OSError as error:
