@@ -1,4 +1,4 @@
-"""What tests of the command line run, and what comes back."""
+"""What tests of command lines run, and what comes back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 class Result:
     """What a command ended with."""
 
-    code: int
+    status: int
     out: str
     err: str
 

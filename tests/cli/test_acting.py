@@ -38,7 +38,7 @@ class TestTargets:
     )
     def test_exactly_one_is_needed(self, cli: Cli, queue: Emulator, verb: str, typed: list[str], got: str) -> None:
         result = cli(verb, *typed, "--yes")
-        assert result.code == 2
+        assert result.status == 2
         assert f"pass exactly one of ids (or --from), filters and --all; got {got}" in result.error
         assert queue.requests == []
 
@@ -46,14 +46,14 @@ class TestTargets:
     def test_without_a_terminal_only_yes_is_a_yes(self, cli: Cli, queue: Emulator, verb: str) -> None:
         for target in (["--all"], [IDS[0]], ["--label", "billing"], ["--from", "-"]):
             result = cli(verb, *target, stdin=f"{IDS[0]}\ny\n")
-            assert result.code == 2
+            assert result.status == 2
             assert "nothing was sent" in result.error
         assert queue.requests == []
 
     @pytest.mark.parametrize("verb", VERBS)
     def test_a_dry_run_sends_only_reads(self, cli: Cli, queue: Emulator, verb: str) -> None:
         result = cli(verb, "--label", "billing", "--dry-run", "-o", "json")
-        assert result.code == 0
+        assert result.status == 0
         assert result.json["total"] == len(BILLING)
         assert "Nothing was sent but reads." in result.error
         assert writes(queue) == []
@@ -61,8 +61,8 @@ class TestTargets:
     def test_ids_come_from_a_file_or_from_stdin(self, cli: Cli, queue: Emulator, tmp_path: Path) -> None:
         path = tmp_path / "ids.txt"
         path.write_text(f"{IDS[3]}\n\n  {IDS[4]}  \n{IDS[3]}\n")
-        assert cli("resume", "--from", str(path), "--yes").code == 0
-        assert cli("resume", "--from", "-", "--yes", stdin=f"{IDS[5]}\n").code == 0
+        assert cli("resume", "--from", str(path), "--yes").status == 0
+        assert cli("resume", "--from", "-", "--yes", stdin=f"{IDS[5]}\n").status == 0
         assert {run.dlq_id for run in queue.started} == {*IDS[3:6]}
 
     @pytest.mark.parametrize("content", [b"\xff\xfe\x00", None])
@@ -73,7 +73,7 @@ class TestTargets:
         if content is not None:
             path.write_bytes(content)
         result = cli("delete", "--from", str(path), "--yes")
-        assert result.code == 2
+        assert result.status == 2
         assert str(path) in result.error
         assert queue.requests == []
 
@@ -81,13 +81,13 @@ class TestTargets:
         path = tmp_path / "ids.txt"
         path.write_text("\n \n")
         result = cli("delete", "--from", str(path), "--yes")
-        assert (result.code, result.error) == (0, "No failed runs match; nothing was sent.")
+        assert (result.status, result.error) == (0, "No failed runs match; nothing was sent.")
         assert queue.requests == []
 
     @pytest.mark.parametrize("bad", ["", " ", "..", "a\x1bb"])
     def test_an_id_that_would_be_another_path_is_refused(self, cli: Cli, queue: Emulator, bad: str) -> None:
         result = cli("delete", IDS[0], bad, "--yes")
-        assert result.code == 2
+        assert result.status == 2
         assert "dlq_id" in result.error
         assert "\x1b" not in result.error
         assert writes(queue) == []
@@ -97,7 +97,7 @@ class TestDoing:
     @pytest.mark.parametrize(("verb", "kind"), [("resume", "resume"), ("restart", "restart")])
     def test_runs_of_a_filter_are_started_by_their_ids(self, cli: Cli, queue: Emulator, verb: str, kind: str) -> None:
         result = cli(verb, "--label", "billing", "--yes", "-o", "json")
-        assert (result.code, result.json["gone"], result.json["remaining"]) == (0, 0, [])
+        assert (result.status, result.json["gone"], result.json["remaining"]) == (0, 0, [])
         assert sorted(run.dlq_id for run in queue.started) == sorted(BILLING)
         assert {run.kind for run in queue.started} == {kind}
         assert sorted(run["workflow_run_id"] for run in result.json["started"]) == sorted(
@@ -114,7 +114,7 @@ class TestDoing:
 
     def test_all_is_the_whole_queue(self, cli: Cli, queue: Emulator) -> None:
         result = cli("delete", "--all", "--yes")
-        assert (result.code, result.out) == (0, "Deleted 60 of 60 runs.\n")
+        assert (result.status, result.out) == (0, "Deleted 60 of 60 runs.\n")
         assert queue.runs == []
 
     def test_overrides_reach_the_service(self, cli: Cli, queue: Emulator) -> None:
@@ -123,7 +123,7 @@ class TestDoing:
             *("--rate-limit", "60", "--period", "1m", "--set-label", "a", "--set-label", "b"),
             *("--failure-url", "https://my.app/failed"),
         ]
-        assert cli("resume", IDS[0], *overrides, "--yes").code == 0
+        assert cli("resume", IDS[0], *overrides, "--yes").status == 0
         [started] = queue.started
         assert started.overrides == {
             "upstash-retries": "2",
@@ -148,7 +148,7 @@ class TestDoing:
         self, cli: Cli, queue: Emulator, typed: list[str], complaint: str
     ) -> None:
         result = cli("resume", IDS[0], *typed, "--yes")
-        assert result.code == 2
+        assert result.status == 2
         assert complaint in result.error
         assert writes(queue) == []
 
@@ -157,7 +157,7 @@ class TestBadNights:
     @pytest.mark.parametrize("verb", VERBS)
     def test_runs_that_are_gone_are_told_and_the_others_are_done(self, cli: Cli, queue: Emulator, verb: str) -> None:
         result = cli(verb, IDS[0], "1-0", IDS[1], "2-0", "--yes")
-        assert result.code == 3
+        assert result.status == 3
         assert result.out.endswith(
             "2 of 4 runs. 2 were gone already: expired, or resumed or deleted by somebody else.\n"
         )
@@ -169,13 +169,13 @@ class TestBadNights:
         left = tmp_path / "left.txt"
         queue.fail(faults.status(500), times=100, method="POST", after=1)
         result = cli("resume", "--all", "--yes", "--save", str(left), "-o", "ids")
-        assert result.code == 3
+        assert result.status == 3
         assert len(result.lines) == len(queue.started) == 50
         assert "Resumed 50 of 60 runs." in result.err
         assert f"10 runs remain; their ids are in {left}: go on with --from {left}" in result.err
         assert sorted(left.read_text().split()) == sorted({*IDS} - {run.dlq_id for run in queue.started})
         queue._plan._planned.clear()
-        assert cli("resume", "--from", str(left), "--yes").code == 0
+        assert cli("resume", "--from", str(left), "--yes").status == 0
         assert sorted(run.dlq_id for run in queue.started) == sorted(IDS)
 
     def test_a_lost_answer_is_in_doubt_and_going_on_starts_nothing_twice(
@@ -184,36 +184,36 @@ class TestBadNights:
         left = tmp_path / "left.txt"
         queue.fail(faults.reset_after_acting(), method="POST", after=1)
         result = cli("resume", "--all", "--yes", "--save", str(left))
-        assert result.code == 3
+        assert result.status == 3
         assert "whether the last request did anything is unknown" in result.err
         assert len(left.read_text().split()) == 10
         again = cli("resume", "--from", str(left), "--yes")
-        assert again.code == 1  # nothing was left to do
+        assert again.status == 1  # nothing was left to do
         assert "10 were gone already" in again.out
         assert sorted(run.dlq_id for run in queue.started) == sorted(IDS)
 
     def test_a_first_failure_is_a_failure(self, cli: Cli, queue: Emulator) -> None:
         queue.fail(faults.status(400), times=10, method="POST")
         result = cli("resume", "--all", "--yes")
-        assert (result.code, result.out) == (1, "")
+        assert (result.status, result.out) == (1, "")
         assert queue.started == []
 
     def test_a_rate_limit_is_waited_for(self, cli: Cli, queue: Emulator) -> None:
         queue.fail(faults.too_many_requests(retry_after=0), method="POST")
-        assert cli("resume", "--all", "--yes").code == 0
+        assert cli("resume", "--all", "--yes").status == 0
         assert len(queue.started) == 60
 
     def test_a_place_that_cannot_be_written_is_refused_before_anything_is_done(
         self, cli: Cli, queue: Emulator, tmp_path: Path
     ) -> None:
         result = cli("delete", "--all", "--yes", "--save", str(tmp_path / "none" / "left.txt"))
-        assert result.code == 2
+        assert result.status == 2
         assert "nothing was sent" in result.error
         assert queue.requests == []
 
     def test_nothing_is_saved_where_nothing_remains(self, cli: Cli, queue: Emulator, tmp_path: Path) -> None:
         left = tmp_path / "left.txt"
-        assert cli("delete", "--all", "--yes", "--save", str(left)).code == 0
+        assert cli("delete", "--all", "--yes", "--save", str(left)).status == 0
         assert not left.exists()
 
 
@@ -254,7 +254,7 @@ class TestWhatIsTold:
     def test_an_answer_that_says_nothing_is_not_taken_for_gone(self, cli: Cli, queue: Emulator, body: str) -> None:
         queue.fail(faults.Answer(200, body.encode(), (("Content-Type", "application/json"),)), method="POST", after=1)
         result = cli("resume", "--all", "--yes", "-o", "json")
-        assert result.code == 3
+        assert result.status == 3
         assert (result.json["resumed"], result.json["gone"], len(result.json["remaining"])) == (50, 0, 10)
         assert "does not say what became of 10 runs, which are still there" in result.err
 
@@ -264,22 +264,22 @@ class TestWhatIsTold:
         scan = DLQClient.scan
         monkeypatch.setattr(DLQClient, "scan", lambda dlq, **filters: [*scan(dlq, **filters)] * 3)
         result = cli("resume", "--all", "--yes")
-        assert (result.code, result.out) == (0, "Resumed 60 of 60 runs.\n")
+        assert (result.status, result.out) == (0, "Resumed 60 of 60 runs.\n")
 
     def test_ids_that_cannot_be_sent_are_left_out_and_told(self, cli: Cli, queue: Emulator) -> None:
         queue.add({"dlqId": "a\nb"}, {"dlqId": "x/../y"}, {"dlqId": "a,b"})
         result = cli("delete", "--all", "--yes")
-        assert result.code == 3
+        assert result.status == 3
         assert "3 runs without an id that can be sent: left out" in result.err
         assert len(queue.runs) == 3
 
     def test_no_match_is_a_document_too(self, cli: Cli, queue: Emulator) -> None:
         result = cli("resume", "--label", "nobody", "--yes", "-o", "json")
-        assert (result.code, result.json) == (0, {"resumed": 0, "gone": 0, "remaining": [], "started": []})
+        assert (result.status, result.json) == (0, {"resumed": 0, "gone": 0, "remaining": [], "started": []})
 
     def test_many_that_are_missing_are_counted(self, cli: Cli, queue: Emulator) -> None:
         result = cli("resume", *[f"nope-{number}" for number in range(30)], "--dry-run")
-        assert result.code == 1
+        assert result.status == 1
         assert "and 20 more that are not there" in result.err
         assert len(result.err.splitlines()) == 12
 
@@ -297,7 +297,7 @@ class TestWhatIsTold:
     ) -> None:
         for how in ("--dry-run", "--yes"):
             result = cli("resume", IDS[0], *typed, how)
-            assert result.code == 2
+            assert result.status == 2
             assert complaint in result.error
         assert queue.requests == []
 
@@ -307,13 +307,13 @@ class TestWhatIsTold:
         link.symlink_to(target)
         os.mkfifo(pipe)
         queue.fail(faults.status(500), times=100, method="POST", after=1)
-        assert cli("resume", "--all", "--yes", "--save", str(link)).code == 3
+        assert cli("resume", "--all", "--yes", "--save", str(link)).status == 3
         assert link.is_symlink()
         assert len(target.read_text().split()) == 10
         before = len(queue.requests)
         for bad in (pipe, tmp_path, tmp_path / ("x" * 300), Path("/dev/full")):
             result = cli("resume", "--all", "--yes", "--save", str(bad))
-            assert result.code == 2
+            assert result.status == 2
             assert "nothing was sent" in result.error
         assert len(queue.requests) == before
         assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "pipe", "target"]
@@ -335,13 +335,13 @@ class TestWhatIsTold:
 
     def test_the_token_and_the_ids_cannot_both_come_from_stdin(self, cli: Cli, queue: Emulator) -> None:
         result = cli("--token-file", "-", "resume", "--from", "-", "--yes", stdin="x\n")
-        assert result.code == 2
+        assert result.status == 2
         assert "cannot both be -" in result.error
 
     def test_a_file_of_ids_may_begin_with_a_byte_order_mark(self, cli: Cli, queue: Emulator, tmp_path: Path) -> None:
         path = tmp_path / "ids.txt"
         path.write_text(f"{IDS[0]}\r\n{IDS[1]}\r\n", "utf-8-sig")
-        assert cli("resume", "--from", str(path), "--yes").code == 0
+        assert cli("resume", "--from", str(path), "--yes").status == 0
         assert len(queue.started) == 2
 
 
@@ -349,7 +349,7 @@ class TestCallback:
     def test_it_is_called_again(self, cli: Cli, queue: Emulator) -> None:
         queue.update(IDS[0], failureCallbackInfo={"state": "CALLBACK_FAIL"})
         result = cli("callback", "retry", IDS[0], "--yes", "-o", "jsonl")
-        assert result.code == 0
+        assert result.status == 0
         assert result.json["workflow_run_id"] == queue.started[0].workflow_run_id
 
     def test_it_is_canceled(self, cli: Cli, queue: Emulator) -> None:
@@ -359,11 +359,11 @@ class TestCallback:
     def test_one_that_cannot_be_is_told_and_so_are_those_behind_it(self, cli: Cli, queue: Emulator) -> None:
         queue.update(IDS[0], failureCallbackInfo={"state": "CALLBACK_FAIL"})
         result = cli("callback", "retry", IDS[0], IDS[1], IDS[2], "--yes")
-        assert result.code == 3
+        assert result.status == 3
         assert f"1 of 3 are done; not done: {IDS[1]} {IDS[2]}" in result.err
 
     def test_it_asks_too(self, cli: Cli, queue: Emulator) -> None:
-        assert cli("callback", "retry", IDS[0]).code == 2
+        assert cli("callback", "retry", IDS[0]).status == 2
         assert queue.requests == []
 
 
@@ -376,7 +376,7 @@ def test_an_interrupt_says_what_was_done(cli: Cli, queue: Emulator, tmp_path: Pa
     monkeypatch.setattr(_acting.Printer, "started", interrupted)
     left = tmp_path / "left.txt"
     result = cli("resume", "--all", "--yes", "--save", str(left))
-    assert result.code == 130
+    assert result.status == 130
     assert result.out == "Resumed 50 of 60 runs.\n"
     assert len(left.read_text().split()) == 10
     sys.stdout.flush()

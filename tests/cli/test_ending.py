@@ -26,7 +26,7 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         (["lsit"], "there is no command 'lsit'; did you mean list?"),
         (["zzz"], "there is no command 'zzz'; there are list, show, "),
         (["list", "--lable", "a"], "--lable"),
-        (["list", "--limit", "many"], "'many' is no number"),
+        (["list", "--limit", "many"], "'many' is no whole number"),
         (["list", "--fields", "dlqid"], "there is no field 'dlqid'; did you mean dlq_id?"),
         (["list", "-o", "xml"], "'xml' is not one of"),
         (["list", "--since", "yesterday"], "--since 'yesterday' is not an ISO 8601 time"),
@@ -45,8 +45,8 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         (["watch", "--interval", "0s"], "is no length of time"),
         (["list", "--created-at", "15m"], "an age matches nothing"),
         (["count", "--created-at", "2026-11-22"], "--created-at"),
-        (["list", "--limit", "1_000"], "is no number"),
-        (["list", "--limit", "\u0661\u0660"], "is no number"),
+        (["list", "--limit", "1_000"], "is no whole number"),
+        (["list", "--limit", "\u0661\u0660"], "is no whole number"),
         (["list", "--status", "5_02"], "is no whole number"),
         (["check", "--max", "\u0661"], "is no whole number"),
         (["check", "--max", "9" * 5000], "is no whole number"),
@@ -67,7 +67,7 @@ def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
 )
 def test_bad_input_is_two_and_one_line(cli: Cli, queue: Emulator, typed: list[str], complaint: str) -> None:
     result = cli(*typed)
-    assert (result.code, result.out) == (2, "")
+    assert (result.status, result.out) == (2, "")
     assert complaint in result.error
     assert result.error.startswith("upstash-dlq: ")
     assert queue.requests == []
@@ -85,7 +85,7 @@ def test_messages_of_the_client_name_what_is_typed(
     cli: Cli, queue: Emulator, typed: list[str], said: str, has_hint: bool
 ) -> None:
     result = cli("count", *typed)
-    assert result.code == 4
+    assert result.status == 4
     assert said in result.error
     assert "allow_insecure" not in result.error
     assert ("(upstash-dlq doctor looks into it)" in result.error) is has_hint
@@ -111,7 +111,7 @@ def test_choices_are_listed_in_one_line(cli: Cli) -> None:
 def test_without_a_token_it_is_four(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("QSTASH_TOKEN", raising=False)
     result = cli("count")
-    assert result.code == 4
+    assert result.status == 4
     assert "QSTASH_TOKEN" in result.error
 
 
@@ -119,7 +119,7 @@ def test_a_wrong_token_is_four(cli: Cli, queue: Emulator, monkeypatch: pytest.Mo
     monkeypatch.setenv("QSTASH_TOKEN", "wrong-token-of-somebody")
     for typed in (["count"], ["list"], ["show", "1-0"], ["delete", "--all", "--yes"]):
         result = cli(*typed)
-        assert result.code == 4
+        assert result.status == 4
         assert "wrong-token" not in result.error
 
 
@@ -135,19 +135,19 @@ def test_a_token_comes_from_a_file_or_from_stdin(
     path.write_text(" \n")
     for name in (str(path), str(tmp_path / "none")):
         result = cli("count", "--token-file", name)
-        assert result.code == 4
+        assert result.status == 4
         assert name in result.error
 
 
 def test_there_is_no_option_that_would_show_the_token(cli: Cli, queue: Emulator) -> None:
-    assert cli("--token", queue.token, "count").code == 2
+    assert cli("--token", queue.token, "count").status == 2
 
 
 def test_a_failure_of_the_service_is_one(cli: Cli, queue: Emulator) -> None:
     queue.fail(faults.html(400), times=20)
     for typed in (["list"], ["count"], ["summary"], ["check"]):
         result = cli(*typed)
-        assert result.code == 1
+        assert result.status == 1
         assert "HTTP 400" in result.error
 
 

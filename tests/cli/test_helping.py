@@ -44,7 +44,7 @@ def test_every_command_of_the_design_is_there() -> None:
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "emulator"])
 def test_each_command_has_help_with_examples(cli: Cli, name: str) -> None:
     result = cli(name, "--help")
-    assert (result.code, result.err) == (0, "")
+    assert (result.status, result.err) == (0, "")
     assert "Examples:" in result.out
     assert len(examples(name)) >= 2
     assert all(example in result.out for example in examples(name))
@@ -79,17 +79,17 @@ def test_an_example_works_as_it_is_written(
         arguments.append("--yes")
     result = cli(*arguments)
     if "us-east-1" in example:
-        assert result.code == 4  # its token is not here
+        assert result.status == 4  # its token is not here
     else:
-        assert result.code in (0, 1 if arguments[0] == "check" else 0), result.err
+        assert result.status in (0, 1 if arguments[0] == "check" else 0), result.err
 
 
 def test_help_is_as_wide_as_a_person_reads(cli: Cli) -> None:
     result = cli("--help")
-    assert result.code == 0
+    assert result.status == 0
     assert all(f"\n  {name} " in result.out for name in NAMES)
     without = cli()
-    assert (without.code, without.out) == (2, "")
+    assert (without.status, without.out) == (2, "")
     assert "Commands:" in without.err
 
 
@@ -137,7 +137,7 @@ class TestCompletion:
 class TestDoctor:
     def test_all_is_well(self, cli: Cli, queue: Emulator) -> None:
         found = cli("doctor", "-o", "json")
-        assert found.code == 0
+        assert found.status == 0
         assert found.json["token_accepted"] is found.json["reachable"] is True
         assert found.json["failed_runs"] == 60
         assert found.json["variables"]["QSTASH_URL"] == queue.url
@@ -147,20 +147,20 @@ class TestDoctor:
     def test_a_wrong_token(self, cli: Cli, queue: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("QSTASH_TOKEN", "wrong-token")
         result = cli("doctor")
-        assert result.code == 4
+        assert result.status == 4
         assert "Each region has its own token" in result.err
         assert "wrong-token" not in result.out + result.err
 
     def test_no_token(self, cli: Cli, queue: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("QSTASH_TOKEN")
         result = cli("doctor")
-        assert result.code == 4
+        assert result.status == 4
         assert "https://console.upstash.com" in result.err
 
     def test_nobody_there(self, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("QSTASH_TOKEN", "t0ken")
         result = cli("doctor", "--url", "http://127.0.0.1:1")
-        assert result.code == 1
+        assert result.status == 1
         assert "Check the network, the proxy variables and the URL" in result.err
 
     @pytest.mark.parametrize(
@@ -191,16 +191,16 @@ class TestDoctor:
             monkeypatch.setenv("QSTASH_URL", server.url)
             monkeypatch.setenv("QSTASH_TOKEN", TOKEN)
             result = cli("doctor", "-o", "json")
-        assert result.code == code
+        assert result.status == code
         assert ahead <= result.json["clock_skew_seconds"] <= ahead + 2
         assert ("ahead" in result.err) is bool(ahead)
 
     def test_what_is_not_the_tokens_fault_gets_no_advice_about_tokens(self, cli: Cli, queue: Emulator) -> None:
         result = cli("doctor", "--region", "mars")
-        assert result.code == 4
+        assert result.status == 4
         assert "--region must be" in result.err
         assert "Copy the token" not in result.err
 
     def test_a_service_that_fails(self, cli: Cli, queue: Emulator) -> None:
         queue.fail(faults.html(400), times=5)
-        assert cli("doctor").code == 1
+        assert cli("doctor").status == 1

@@ -80,7 +80,7 @@ def test_no_command_lets_it_through(cli: Cli, serve: Callable[..., None], attack
         *("show 1752829295505-0", "list -o ids", "resume --all --dry-run", "delete 1752829295505-0 --dry-run"),
     ):
         result = cli(*command.split())
-        assert result.code in (0, 1), result.err
+        assert result.status in (0, 1), result.err
         assert is_harmless(result.out.replace("\t", "")), command
         assert is_harmless(result.err), command
     for command in ("list", "summary", "list --fields dlq_id,labels"):

@@ -143,9 +143,9 @@ class TestFilters:
     def test_an_empty_value_is_an_error_and_never_everything(self, cli: Cli, queue: Emulator, typed: list[str]) -> None:
         for command in ("list", "count", "summary", "check"):
             result = cli(command, *typed)
-            assert result.code == 2
+            assert result.status == 2
             assert "empty" in result.error
-        assert cli("resume", *typed, "--yes").code == 2
+        assert cli("resume", *typed, "--yes").status == 2
         assert queue.requests == []
 
 
@@ -157,10 +157,10 @@ class TestShow:
 
     def test_a_run_that_is_gone_is_named(self, cli: Cli, queue: Emulator) -> None:
         gone = cli("show", "1-0")
-        assert (gone.code, gone.out) == (1, "")
+        assert (gone.status, gone.out) == (1, "")
         assert "there is no failed run '1-0'" in gone.error
         partly = cli("show", "1-0", RECORDED, "-o", "json")
-        assert partly.code == 3
+        assert partly.status == 3
         assert [run["dlqId"] for run in partly.json] == [RECORDED]
 
     def test_a_person_reads_why_it_failed_and_what_was_sent(self, cli: Cli, queue: Emulator) -> None:
@@ -192,14 +192,14 @@ class TestCountAndCheck:
     @pytest.mark.parametrize(("most", "code"), [("59", 1), ("60", 0), ("0", 1)])
     def test_check_fails_beyond_its_maximum(self, cli: Cli, queue: Emulator, most: str, code: int) -> None:
         result = cli("check", "--max", most)
-        assert result.code == code
+        assert result.status == code
         assert (result.out == "") is (code == 0)
         if code:
             assert result.error == f"upstash-dlq: 60 failed runs match, and {most} are allowed"
 
     def test_check_of_an_empty_queue_is_quiet(self, cli: Cli, empty_queue: Emulator) -> None:
         result = cli("check")
-        assert (result.code, result.out, result.err) == (0, "", "")
+        assert (result.status, result.out, result.err) == (0, "", "")
 
 
 class TestSummary:
@@ -254,7 +254,7 @@ class TestSummary:
         pytest.importorskip("matplotlib")
         for name in ("a.svg", "a.png"):
             result = cli("summary", "--plot", str(tmp_path / name))
-            assert (result.code, result.err) == (0, f"Drawn to {tmp_path / name}.\n")
+            assert (result.status, result.err) == (0, f"Drawn to {tmp_path / name}.\n")
             assert (tmp_path / name).stat().st_size > 5000
 
     def test_a_picture_of_letters_that_no_font_has_warns_of_nothing(
@@ -265,7 +265,7 @@ class TestSummary:
         empty_queue.add({"dlqId": RECORDED, "responseBody": body, "responseStatus": 500})
         path = tmp_path / "a\x1b[31m.png"
         result = cli("summary", "--plot", str(path))
-        assert (result.code, result.err) == (0, f"Drawn to {tmp_path}/a\\x1b[31m.png.\n")
+        assert (result.status, result.err) == (0, f"Drawn to {tmp_path}/a\\x1b[31m.png.\n")
 
     def test_a_picture_that_cannot_be_written_is_named(self, cli: Cli, queue: Emulator, tmp_path: Any) -> None:
         pytest.importorskip("matplotlib")
@@ -273,21 +273,21 @@ class TestSummary:
             pytest.skip("there is no /dev/full")
         (tmp_path / "a.svg").symlink_to("/dev/full")
         result = cli("summary", "--plot", str(tmp_path / "a.svg"))
-        assert (result.code, result.error) == (1, f"upstash-dlq: --plot {tmp_path}/a.svg: No space left on device")
+        assert (result.status, result.error) == (1, f"upstash-dlq: --plot {tmp_path}/a.svg: No space left on device")
 
     @pytest.mark.parametrize("name", ["a.pdf", "a", "none/a.svg"])
     def test_a_picture_that_cannot_be_drawn_is_refused_before_anything_is_read(
         self, cli: Cli, queue: Emulator, tmp_path: Any, name: str
     ) -> None:
         pytest.importorskip("matplotlib")
-        assert cli("summary", "--plot", str(tmp_path / name)).code == 2
+        assert cli("summary", "--plot", str(tmp_path / name)).status == 2
         assert queue.requests == []
 
     def test_one_run_with_an_id_of_a_wrong_type_fails_no_command(self, cli: Cli, empty_queue: Emulator) -> None:
         broken = '{"messages": [{"dlqId": 5, "workflowUrl": "https://a.example/broken"}]}'
         empty_queue.fail(faults.status(200, broken), times=1)
         summary = cli("summary", "-o", "json")
-        assert (summary.code, summary.json["total"], summary.json["expiring_within_a_day"]) == (0, 1, 0)
+        assert (summary.status, summary.json["total"], summary.json["expiring_within_a_day"]) == (0, 1, 0)
         empty_queue.fail(faults.status(200, broken), times=1)
         checked = cli("check")
-        assert (checked.code, checked.err) == (1, "upstash-dlq: 1 failed run matches, and 0 are allowed\n")
+        assert (checked.status, checked.err) == (1, "upstash-dlq: 1 failed run matches, and 0 are allowed\n")

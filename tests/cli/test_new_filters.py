@@ -52,7 +52,7 @@ def test_an_age_is_a_time(cli: Cli, queue: Emulator) -> None:
 )
 def test_what_cannot_be_sent_is_refused(cli: Cli, queue: Emulator, typed: list[str], complaint: str) -> None:
     result = cli("list", *typed)
-    assert result.code == 2
+    assert result.status == 2
     assert complaint in result.error
     assert queue.requests == []
 
@@ -61,13 +61,13 @@ def test_our_own_options_win(cli: Cli, queue: Emulator) -> None:
     """The newer list has parameters called `region` and `limit`."""
     cli("list", "--min-priority", "3", "--limit", "5", "-o", "ids")
     assert parse_qs(queue.requests[0].query) == {"minPriority": ["3"], "count": ["5"]}
-    assert cli("resume", "1752829295505-0", "--delay", "10s", "--yes").code == 0
+    assert cli("resume", "1752829295505-0", "--delay", "10s", "--yes").status == 0
     assert queue.started[0].overrides == {"upstash-delay": "10s"}
 
 
 def test_by_itself_it_selects_nothing_to_act_on(cli: Cli, queue: Emulator) -> None:
     for target in ([], ["--all"], ["1752829295505-0"]):
         result = cli("delete", "--min-priority", "3", *target, "--yes")
-        assert result.code == 2
+        assert result.status == 2
         assert "pass exactly one of ids (or --from), filters and --all" in result.error
     assert queue.requests == []

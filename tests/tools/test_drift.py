@@ -12,7 +12,7 @@ import httpx
 import pytest
 from conftest import TOKEN
 from fakes import Answer, Wire
-from specs import CONFIG, TODAY, Result, load
+from specs import CONFIG, LINE, TODAY, Result, load
 from upstash_workflow_dlq import DLQClient, DLQError
 from upstash_workflow_dlq.contract import ContractMonitor
 
@@ -23,14 +23,6 @@ from tools.spec.document import canonical
 Drift = Callable[..., Result]
 Entries = Callable[..., Path]
 
-LINE = {
-    "kind": "undocumented_operation",
-    "operation": "POST /v2/workflows/dlq/*",
-    "status": 200,
-    "path": "",
-    "detail": "",
-    "count": 1,
-}
 RUN = {"dlqId": "1", "priority": 7, "tags": ["a"], "maxRetries": "3"}
 
 

@@ -7,23 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from specs import TODAY, Result, load
+from specs import FIELD, LINE, TODAY, Result, load
 
 from tools.spec import drift as spec_drift
 
 Drift = Callable[..., Result]
 Entries = Callable[..., Path]
 
-LINE = {
-    "kind": "undocumented_operation",
-    "operation": "POST /v2/workflows/dlq/*",
-    "status": 200,
-    "path": "",
-    "detail": "",
-    "count": 1,
-}
 STATUS = {**LINE, "kind": "undocumented_status", "status": 418}
-FIELD = {**LINE, "kind": "undocumented_field", "operation": "getFailedRun", "path": "priority", "detail": "integer"}
 
 
 def messages(told: Result) -> list[tuple[list[str], str]]:

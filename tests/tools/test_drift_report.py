@@ -9,23 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from specs import TODAY, Result
+from specs import FIELD, LINE, TODAY, Result
 from upstash_workflow_dlq.contract import _checks, _monitor
 
 from tools.spec.drift_report import MAX_DRIFTS, MAX_LISTS, schema_of
 
 Drift = Callable[..., Result]
 Entries = Callable[..., Path]
-
-LINE = {
-    "kind": "undocumented_operation",
-    "operation": "POST /v2/workflows/dlq/*",
-    "status": 200,
-    "path": "",
-    "detail": "",
-    "count": 1,
-}
-FIELD = {**LINE, "kind": "undocumented_field", "operation": "getFailedRun", "path": "priority", "detail": "integer"}
 
 
 @pytest.mark.parametrize(

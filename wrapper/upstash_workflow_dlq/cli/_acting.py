@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._asking import confirm, refuse_without_an_answer
-from ._cells import plain, safe
+from ._cells import many, plain, safe
 from ._exits import Exit, Stopped, discard_output, say
 from ._numbers import WHOLE
 from ._options import FilteringCommand, dry_run, filters, options, output, with_session, yes
@@ -20,7 +20,7 @@ from ._screen import progress
 from ._selection import Selection
 from ._session import Session
 from ._summaries import draw, show
-from ._targets import Target, Wanted, check_target, many, named_ids, say_what_is_left_out, selected, still_there
+from ._targets import Target, Wanted, check_target, named_ids, say_what_is_left_out, selected, still_there
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq import DLQClient, StartedRun

@@ -8,6 +8,9 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+# Instead of a field of a wrong type.
+UNREADABLE = "(unreadable)"
+
 # A spreadsheet runs a cell that begins with one of these, in their wide forms too.
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
 
@@ -81,3 +84,7 @@ def age(span: timedelta) -> str:
     while len(units) > 1 and not units[0][0]:
         units.pop(0)
     return " ".join(f"{number}{unit}" for number, unit in units[:2] if number or len(units) == 1) or "0s"
+
+
+def many(count: int, what: str = "run") -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"

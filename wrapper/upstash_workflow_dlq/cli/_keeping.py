@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ._cells import safe
+from ._cells import many, safe
 from ._exits import Exit, Stopped, say
-from ._targets import many
 
 
 def keep(remaining: tuple[str, ...], save: str | None) -> None:
     """The ids that remain. Those of a request without an answer are among them: if they were done, they are gone."""
     count = many(len(remaining))
     if save is None:
-        again = "run the same command again: what was done has left the queue"
-        say(f"{count} remain. To go on, {again}. (--save FILE keeps their ids.)")
+        again = "run the same command again; filters also match what has failed since. (--save FILE keeps the ids.)"
+        say(f"{count} remain. To go on, {again}")
         return
     try:
         write_aside(Path(save), "".join(f"{dlq_id}\n" for dlq_id in remaining))

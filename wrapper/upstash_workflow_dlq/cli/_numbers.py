@@ -12,29 +12,19 @@ import click
 A_DAY = 86_400
 
 
-class Whole(click.ParamType[int]):
-    """A whole number that is not negative."""
+class Whole(click.ParamType[Any]):
+    """A whole number that is not negative, or one of these words."""
 
     name = "number"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        if not re.fullmatch("[0-9]{1,18}", str(value)):
-            self.fail(f"{value!r} is no whole number, such as 0 or 20", param, ctx)
-        return int(value)
-
-
-class Limit(click.ParamType[Any]):
-    """A number of things, or `all`."""
-
-    name = "limit"
+    def __init__(self, *words: str) -> None:
+        self._words = words
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "all" or isinstance(value, int):
+        if isinstance(value, int) or value in self._words:
             return value
         if not re.fullmatch("[0-9]{1,18}", str(value)):
-            self.fail(f"{value!r} is no number, such as 20; pass one, or all", param, ctx)
+            self.fail(f"{value!r} is no whole number, such as {' or '.join(['20', *self._words])}", param, ctx)
         return int(value)
 
 
@@ -52,4 +42,4 @@ class Seconds(click.ParamType[float]):
         return number
 
 
-WHOLE, LIMIT, SECONDS = Whole(), Limit(), Seconds()
+WHOLE, LIMIT, SECONDS = Whole(), Whole("all"), Seconds()

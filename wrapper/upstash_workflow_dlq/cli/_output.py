@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 FORMATS = ("table", "json", "jsonl", "csv", "tsv", "ids")
 FIELDS = ("entered_at", "workflow_url", "failure", "response_status", "labels", "dlq_id")
 
-UNREADABLE = "(unreadable)"
-
 
 def emit(text: str = "") -> None:
     """A line on stdout, in whatever encoding it has."""

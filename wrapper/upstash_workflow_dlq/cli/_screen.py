@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-from ._cells import age, cell, safe
-from ._session import RETENTIONS, Session, is_terminal
+from ._cells import UNREADABLE, age, cell, safe
+from ._session import Session, is_terminal, kept_for
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -127,7 +127,7 @@ def _read(get: Callable[[FailedRun], Any], run: FailedRun) -> Any:
     try:
         return get(run)
     except InvalidResponseError:
-        return "(unreadable)"
+        return UNREADABLE
 
 
 def _time(moment: Any) -> str:
@@ -150,11 +150,10 @@ def expires_in(run: FailedRun, retention: timedelta | None) -> str:
     entered = entered_at(run)
     if entered is None:
         return ""
-    if retention is not None:
-        left = entered + retention - now
-        return age(left) if left > timedelta() else "any moment"
-    kept = next((span for span in RETENTIONS if now - entered < span), None)
-    return "any moment" if kept is None else f">{age(entered + kept - now)}"
+    left = kept_for(now - entered, retention)
+    if left <= timedelta():
+        return "any moment"
+    return age(left) if retention is not None else f">{age(left)}"
 
 
 GROUP_COLUMNS = (

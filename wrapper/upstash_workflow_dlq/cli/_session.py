@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 RETENTIONS = (timedelta(days=3), timedelta(days=7), timedelta(days=90))
 
 
+def kept_for(age: timedelta, retention: timedelta | None) -> timedelta:
+    """How much longer a run of this age is kept. If the plan is unknown, at least: by the shortest that fits."""
+    return (retention or next((span for span in RETENTIONS if age < span), RETENTIONS[-1])) - age
+
+
 @dataclass
 class Session:
     """The options that every command takes, before and after its name."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from ._cells import cell, plain, safe
+from ._cells import cell, many, plain, safe
 from ._exits import writing
 from ._output import as_json, emit
 from ._screen import (
@@ -21,7 +20,7 @@ from ._screen import (
     sparkline,
     table,
 )
-from ._session import RETENTIONS, Session
+from ._session import Session, kept_for
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq import FailedRun
@@ -49,14 +48,7 @@ class Reading:
         entered = entered_at(run)
         if entered is None:
             return
-        age = self._now - entered
-        kept = self._retention or next((span for span in RETENTIONS if age < span), RETENTIONS[-1])
-        self.expiring += kept - age < A_DAY
-
-    def add_all(self, runs: Iterable[FailedRun]) -> Reading:
-        for run in runs:
-            self.add(run)
-        return self
+        self.expiring += kept_for(self._now - entered, self._retention) < A_DAY
 
     @property
     def summary(self) -> Summary:
@@ -111,7 +103,7 @@ def draw(
     """For people, whose terminal it must be."""
     summary = reading.summary
     out = console(session, stderr=stderr)
-    out.print(f"{_many(summary.total, 'failed run')} in {_many(len(summary.groups), 'group')}\n")
+    out.print(f"{many(summary.total, 'failed run')} in {many(len(summary.groups), 'group')}\n")
     most = max((group.count for group in summary.groups), default=1)
     rows = [
         [
@@ -127,17 +119,13 @@ def draw(
         out.print(line)
 
 
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"
-
-
 def below(reading: Reading, limit: int | None, width: int, *, in_summary: bool) -> list[str]:
     """What stands below the groups. Options are named with their command where it is another one."""
     summary = reading.summary
     command = "" if in_summary else "upstash-dlq summary "
     lines = []
     if (hidden := len(summary.groups) - len(summary.groups[:limit])) > 0:
-        lines.append(f"and {_many(hidden, 'more group')}: {command}--limit all")
+        lines.append(f"and {many(hidden, 'more group')}: {command}--limit all")
     if summary.timeline:
         counts = [count for _, count in summary.timeline]
         start, end = cell(summary.first), cell(summary.last)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from ._cells import safe
+from ._cells import many, safe
 from ._exits import Exit, Stopped, say
 from ._screen import progress
 from ._selection import Selection
@@ -152,7 +152,3 @@ def still_there(dlq: DLQClient, ids: tuple[str, ...]) -> list[str]:
     else:
         found = {id_of(run) for run in dlq.scan()}
     return [dlq_id for dlq_id in ids if dlq_id in found]
-
-
-def many(count: int) -> str:
-    return f"{count:,} run{'s' * (count != 1)}"

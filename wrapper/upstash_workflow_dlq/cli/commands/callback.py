@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .._asking import confirm, refuse_without_an_answer
-from .._cells import plain, safe
+from .._cells import many, plain, safe
 from .._exits import Exit, Stopped, ended, say
 from .._options import Command, output, with_session, yes
 from .._output import as_json, emit
@@ -32,7 +32,7 @@ def command(session: Session, action: str, dlq_ids: tuple[str, ...], yes: bool, 
     refuse_without_an_answer(yes=yes)
     if not yes:
         count = len(ids)
-        what = f"{action.capitalize()} the failure callback of {count} run{'s' * (count != 1)}?"
+        what = f"{action.capitalize()} the failure callback of {many(count)}?"
         confirm(what, count=count, type_the_count=False)
     done: list[str] = []
     with session.client() as dlq:
