@@ -117,8 +117,11 @@ def _path(url: str) -> str:
 def _fingerprint(failure: Failure | None, path: str) -> str:
     name, message = failure or ("", "")
     # The name of a class stays as it is. Other services put whole sentences there.
-    name = name if name.isidentifier() else _normalised(name)
-    message = _normalised(message)
+    return _digest(name if name.isidentifier() else _normalised(name), _normalised(message), path)
+
+
+@lru_cache(maxsize=1024)
+def _digest(name: str, message: str, path: str) -> str:
     # Not Python's repr, which changes with the Unicode tables of its version.
     content = f"{_VERSION}\n{len(name)}\n{name}{len(message)}\n{message}{path}".encode("utf-8", "surrogatepass")
     return f"{_VERSION}-{blake2b(content, digest_size=6).hexdigest()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from .._redaction import redacted
@@ -102,19 +103,23 @@ FailureFunction._KNOWN = fields.known_keys(
 )
 
 
-def read_failure(answer: Any, read_status: Callable[[], int | None]) -> Failure:
-    """From the JSON that the endpoint answered (None if it is none). Without a name in it, from the status."""
-    details = ""
-    if isinstance(answer, dict):
-        name, message = answer.get("error"), answer.get("message")
-        if isinstance(message, str):
-            details = message
-        if name and isinstance(name, str):
-            return _new_failure(Failure, (name, details))
+def read_failure(body: bytes | None, read_status: Callable[[], int | None]) -> Failure:
+    """From the JSON that the endpoint answered. Without a name in it, from the status."""
+    name, message = _error_reader()(body) if body else (None, None)
+    details = message or ""
+    if name:
+        return _new_failure(Failure, (name, details))
     status = read_status()
     if not status:
         return Failure("no response", details)
     return Failure(f"HTTP {status}", details or _phrase(status))
+
+
+@cache
+def _error_reader() -> Callable[[bytes], tuple[str | None, str | None]]:
+    from .json import read_error  # and with it msgspec, which not every start needs
+
+    return read_error
 
 
 _new_failure = tuple.__new__  # half the time of Failure(...)

@@ -37,8 +37,14 @@ class _Contents(msgspec.Struct):
     messages: list[msgspec.Raw]
 
 
+class _ErrorAnswer(msgspec.Struct, gc=False):
+    error: str | None = None
+    message: str | None = None
+
+
 _decode_heads = msgspec.json.Decoder(_Heads).decode
 _decode_contents = msgspec.json.Decoder(_Contents).decode
+_decode_error_answer = msgspec.json.Decoder(_ErrorAnswer).decode
 
 
 def decode_json(content: bytes) -> Any:
@@ -64,6 +70,23 @@ def split_page(content: bytes) -> tuple[list[Head], list[bytes], str | None] | N
         return page.messages, list(map(bytes, _decode_contents(content).messages)), page.cursor
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
+
+
+def read_error(content: bytes) -> tuple[str | None, str | None]:
+    """The strings "error" and "message" of an object; None for what is not there or is something else."""
+    try:
+        answer = _decode_error_answer(content)
+        return answer.error, answer.message
+    except (msgspec.DecodeError, RecursionError):
+        pass
+    try:
+        lenient = decode_json(content)
+    except ValueError:
+        lenient = None
+    if not isinstance(lenient, dict):
+        return None, None
+    error, message = (value if isinstance(value, str) else None for value in map(lenient.get, ("error", "message")))
+    return error, message
 
 
 def is_json(content: bytes) -> bool:

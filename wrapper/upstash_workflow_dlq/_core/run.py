@@ -196,10 +196,10 @@ class FailedRun(ResponseView):
     def failure(self) -> Failure:
         """Why the run failed: read from the error JSON that workflow endpoints answer, else from the HTTP status."""
         try:
-            answer = self.response_json()
+            body = self.response_body
         except InvalidResponseError:
-            answer = None
-        return read_failure(answer, lambda: self.response_status)
+            body = None
+        return read_failure(body, lambda: self.response_status)
 
     @property
     def stack(self) -> str | None:
