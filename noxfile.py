@@ -13,7 +13,17 @@ import nox
 
 nox.needs_version = ">=2026.10.20"
 # Without `contract`, whose tests `tests` runs, and `rehearse`, which runs them all a second time.
-nox.options.sessions = ["lint", "typing", "drift", "package", "demo", "tests_of_tools", "tests_of_cli", "tests"]
+nox.options.sessions = [
+    "lint",
+    "typing",
+    "drift",
+    "package",
+    "demo",
+    "tests_of_tools",
+    "tests_of_cli",
+    "tests_of_redrive",
+    "tests",
+]
 # Of those that allow it: they use one processor each, and write nothing that another reads. The tests use two.
 nox.options.parallel = 2
 nox.options.error_on_missing_interpreters = False
@@ -42,7 +52,7 @@ SHOWN_IN_DOCS = "tests/test_docs.py::test_commands_print_what_is_shown"
 OF_THE_COMMAND_LINE = ("tests/cli", "tests/test_demo.py", "tests/unit/test_triage.py", SHOWN_IN_DOCS)
 OF_THE_CLIENT = (
     *IN_TWO_PROCESSES,
-    *(f"--ignore={path}" for path in ("tests/tools", *OF_THE_COMMAND_LINE[:-1])),
+    *(f"--ignore={path}" for path in ("tests/tools", "tests/redrive", *OF_THE_COMMAND_LINE[:-1])),
     f"--deselect={SHOWN_IN_DOCS}",
 )
 
@@ -296,6 +306,13 @@ def tests_of_cli(session: nox.Session) -> None:
 
 
 @nox.session
+def tests_of_redrive(session: nox.Session) -> None:
+    """All tests of redrives, those that kill them among them. `-- ARGS` passes ARGS to pytest instead."""
+    session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
+    session.run("pytest", *(session.posargs or ("tests/redrive", *IN_TWO_PROCESSES)))
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """All tests of the client in two processes, with its coverage.
 
@@ -309,4 +326,4 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "run", "-m", "pytest", *OF_THE_CLIENT)
     session.run("coverage", "combine", "--quiet")
     # The command line runs in processes of its own, at pseudo-terminals.
-    session.run("coverage", "report", "--omit=*/cli/*,*/triage.py")
+    session.run("coverage", "report", "--omit=*/cli/*,*/redrive/*,*/triage.py")

@@ -102,6 +102,19 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         return low_level_client(self._config, self._limits.timeout, self._connection.sender)
 
     @property
+    def base_url(self) -> str:
+        """Where requests go, without a slash at the end."""
+        return self._config.base_url
+
+    @property
+    def region(self) -> str | None:
+        """ "us-east-1" or "eu-central-1", if the base URL is one of the vendor's; else None."""
+        from ._net.regions import region_of
+
+        region = region_of(self._config.base_url)
+        return None if region is None else region.lower().replace("_", "-")
+
+    @property
     def response_hooks(self) -> list[ResponseHook]:
         """Functions to call with each final `httpx.Response`, of this client and of its `low_level`.
 

@@ -120,6 +120,18 @@ class FailedRun(ResponseView):
         return self._read("dlqId", fields.text) if head is None else head.dlqId
 
     @property
+    def sendable_id(self) -> str | None:
+        """`dlq_id`, if any request can name it. None if it is missing, broken, has a comma, or would be read as a path.
+
+        One such run must not keep others from being acted on.
+        """
+        try:
+            dlq_id = checks.dlq_id(self.dlq_id)
+        except (ValueError, TypeError):
+            return None
+        return None if "," in dlq_id else dlq_id
+
+    @property
     def workflow_url(self) -> str | None:
         """URL of the workflow."""
         head = self._head

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 # To see what more ids than that are, the whole queue is read in parallel, instead of one after the other.
 MOST_SINGLE_LOOKUPS = 200
 MOST_MISSING = 10
-MAX_ID_LENGTH = 1000
 
 
 @dataclass
@@ -85,7 +84,7 @@ def selected(session: Session, dlq: DLQClient, named: list[str] | None, selectio
             return _collected(selection.runs(dlq, fast=True), wanted, advance)
         if len(named) > MOST_SINGLE_LOOKUPS:
             those = set(named)
-            found = _collected((run for run in dlq.scan() if id_of(run) in those), wanted, advance)
+            found = _collected((run for run in dlq.scan() if run.sendable_id in those), wanted, advance)
         else:
             found = _collected(_each(dlq, named), wanted, advance)
     there = set(found.ids)
@@ -99,7 +98,7 @@ def _collected(runs: Iterable[FailedRun], wanted: Wanted, advance: Callable[[int
     target = Target([], Reading() if wanted.look else None)
     ids: dict[str, None] = {}
     for number, run in enumerate(runs, start=1):
-        dlq_id = id_of(run)
+        dlq_id = run.sendable_id
         if dlq_id is None:
             target.unnamed += 1
         elif dlq_id not in ids:
@@ -112,19 +111,6 @@ def _collected(runs: Iterable[FailedRun], wanted: Wanted, advance: Callable[[int
             advance(number)
     target.ids = list(ids)
     return target
-
-
-def id_of(run: FailedRun) -> str | None:
-    """None if it has none that can be sent: one bad id must not keep the others from being acted on."""
-    from upstash_workflow_dlq import InvalidResponseError
-
-    try:
-        dlq_id = run.dlq_id
-    except InvalidResponseError:
-        return None
-    if not dlq_id or not dlq_id.isprintable() or "," in dlq_id or len(dlq_id) > MAX_ID_LENGTH:
-        return None
-    return None if {"", ".", ".."} & set(dlq_id.strip().replace("\\", "/").split("/")) else dlq_id
 
 
 def _each(dlq: DLQClient, ids: Iterable[str]) -> Iterator[FailedRun]:
@@ -148,7 +134,7 @@ def say_what_is_left_out(target: Target) -> None:
 
 def still_there(dlq: DLQClient, ids: tuple[str, ...]) -> list[str]:
     if len(ids) <= MOST_SINGLE_LOOKUPS:
-        found = {id_of(run) for run in _each(dlq, ids)}
+        found = {run.sendable_id for run in _each(dlq, ids)}
     else:
-        found = {id_of(run) for run in dlq.scan()}
+        found = {run.sendable_id for run in dlq.scan()}
     return [dlq_id for dlq_id in ids if dlq_id in found]
