@@ -36,7 +36,7 @@ from ._flow import (
 )
 from ._lock import RunLock
 from ._model import Action, RedriveResult, RedriveStatus, Wave
-from ._planning import MOST_SINGLE_LOOKUPS, Planner, Selection
+from ._planning import Named, Planner, Selection
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -252,18 +252,15 @@ class _Waves(AsyncIterator[Wave]):
 
 
 async def _add_named(planner: Planner, dlq: AsyncDLQClient, wanted: Selection) -> None:
-    ids: dict[str, None] = {}
+    named = Named(planner)
     async for item in _each(wanted.ids):
-        if isinstance(named := wanted.named(item), FailedRun):
-            planner.add(named)
-        else:
-            ids[named] = None
-    if len(ids) > MOST_SINGLE_LOOKUPS:
+        named.take(item)
+    if named.needs_scan:
         async for run in dlq.scan():
-            if run.dlq_id in ids:
-                planner.add(run)
-                del ids[run.dlq_id]
-    for dlq_id in ids:
+            named.take_of_scan(run)
+        named.rest_is_missing()
+        return
+    for dlq_id in named.ids:
         try:
             planner.add(await dlq.get(dlq_id))
         except NotFoundError:

@@ -371,6 +371,8 @@ class _Redrive:
             if turn:
                 yield from self._pause(wait)
                 wait *= 2
+                if self._tick.stop:
+                    break
             items = yield from self._keep(lambda journal: journal.unsettled())
             error = yield from self._ask(items)
             if error is None:
@@ -448,11 +450,11 @@ class _Redrive:
             self._raise_error()
             is_last = self._tick.now >= begin + self._settings.watch.total_seconds()
             error = yield from self._look(wave, since)
+            self._raise_error()
             yield from self._look_told(wave, error)
             wave = yield from self._wave()
             if self._reason_to_pause(wave) is not None or (is_last and error is None):
                 return wave
-            self._raise_error()
 
     def _look(self, wave: Wave, since: int) -> Flow[Exception | None]:
         """One listing, page by page. Whatever time of a run the service filters by, it is after the run was started."""
