@@ -258,7 +258,7 @@ def resume_two_hundred(clock: Clock, refail: float, refail_after: Any) -> dict[s
 
 def test_the_same_calls_meet_the_same_failures(clock: Clock) -> None:
     first = resume_two_hundred(clock, 0.3, (1, 90))
-    assert 40 < len(first) < 80
+    assert 45 < len(first) < 70
     assert resume_two_hundred(clock, 0.3, (1, 90)) == first
 
 
@@ -275,7 +275,7 @@ def test_a_larger_share_adds_failures(clock: Clock) -> None:
     none, few, more, all_ = (resume_two_hundred(clock, share, (1, 90)) for share in (0, 0.1, 0.5, 1))
     assert none == {}
     assert 5 < len(few) < 35
-    assert 75 < len(more) < 125
+    assert 85 < len(more) < 115
     assert len(all_) == 200
     assert few.items() < more.items() < all_.items()
 
@@ -348,7 +348,7 @@ def test_runs_outlive_a_stop_until_they_fail_again(clock: Clock) -> None:
     clock.now += 5_000
     with client(emulator) as http:
         before = http.get("/dlq").json()["messages"]
-        assert before == emulator.runs
+        assert len(before) == 1
     other = Emulator([{"dlqId": "1-0"}, {"dlqId": "2-0"}], refail=0.5)
     for dlq_id in ("2-0", "1-0"):
         with client(other) as http:  # a restart does not begin the draws anew
