@@ -151,7 +151,7 @@ class _Waves(AsyncIterator[Wave]):
         self._lock: RunLock | None = None
         self._finished: list[Finished] = []
         self._awake = anyio.Event()
-        self._stop = self._has_ended = False
+        self._stop = self._has_begun = self._has_ended = False
 
     async def __anext__(self) -> Wave:
         if self._has_ended:
@@ -186,7 +186,8 @@ class _Waves(AsyncIterator[Wave]):
         self._lock = await run_sync(file.unparked, self._lock)
         wave = None
         try:
-            if self._told_at == -inf:
+            if not self._has_begun:
+                self._has_begun = True
                 await run_sync(file.begin, self._dlq, self._settings)
             wave = await self._drive(requests)
         finally:
@@ -208,6 +209,8 @@ class _Waves(AsyncIterator[Wave]):
             except StopIteration:
                 return None
             if isinstance(effect, Tell) and effect.wave is not None:
+                self._told_at = -inf
+                await self._tell()
                 return effect.wave
             try:
                 answer = await self._do(effect, requests, perform)
@@ -253,8 +256,12 @@ class _Waves(AsyncIterator[Wave]):
 
 async def _add_named(planner: Planner, dlq: AsyncDLQClient, wanted: Selection) -> None:
     named = Named(planner)
-    async for item in _each(wanted.ids):
-        named.take(item)
+    if isinstance(wanted.ids, AsyncIterable):
+        async for item in wanted.ids:
+            named.take(item)
+    else:
+        for item in [wanted.ids] if isinstance(wanted.ids, FailedRun | str) else wanted.ids:
+            named.take(item)
     if named.needs_scan:
         async for run in dlq.scan():
             named.take_of_scan(run)
@@ -265,15 +272,6 @@ async def _add_named(planner: Planner, dlq: AsyncDLQClient, wanted: Selection) -
             planner.add(await dlq.get(dlq_id))
         except NotFoundError:
             planner.add_missing(dlq_id)
-
-
-async def _each(given: Any) -> AsyncIterator[Any]:
-    if isinstance(given, AsyncIterable):
-        async for item in given:
-            yield item
-    else:
-        for item in [given] if isinstance(given, FailedRun | str) else given:
-            yield item
 
 
 def _performer(dlq: AsyncDLQClient, action: str, overrides: dict[str, Any]) -> Callable[[Request], Awaitable[Any]]:
