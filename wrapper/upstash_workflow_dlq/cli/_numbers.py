@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType
+else:
+
+    class ParamType(click.ParamType):
+        """Before click 8.4 it takes no type in brackets."""
+
+        def __class_getitem__(cls, converted: Any) -> Any:
+            return cls
+
 
 # More wait than anybody has. Beyond it, sockets overflow.
 A_DAY = 86_400
 
 
-class Whole(click.ParamType[Any]):
+class Whole(ParamType[Any]):
     """A whole number that is not negative, or one of these words."""
 
     name = "number"
@@ -28,7 +39,7 @@ class Whole(click.ParamType[Any]):
         return int(value)
 
 
-class Seconds(click.ParamType[float]):
+class Seconds(ParamType[float]):
     """A wait, with decimals."""
 
     name = "seconds"
