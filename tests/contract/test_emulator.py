@@ -190,6 +190,41 @@ def test_a_started_run_is_gone(operation_id: str) -> None:
         assert len(emulator.started) == 1
 
 
+@pytest.mark.parametrize("operation_id", ["resumeFailedRuns", "restartFailedRuns"])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        {},
+        {
+            "Upstash-Label": "night,again",
+            "Upstash-Retries": "0",
+            "Upstash-Retry-Delay": "1000",
+            "Upstash-Flow-Control-Key": "night",
+            "Upstash-Flow-Control-Value": "parallelism=3, rate=10, period=1m",
+            "Upstash-Failure-Callback": "https://my.app/failed",
+        },
+    ],
+    ids=["plain", "overridden"],
+)
+def test_runs_that_failed_again_are_as_the_spec_says(operation_id: str, overrides: dict[str, str]) -> None:
+    method, path = OPERATIONS[operation_id]
+    with Emulator(runs=150, refail=1, refail_after=0) as emulator:
+        cursor = ""
+        for _ in range(3):
+            headers = {"Authorization": f"Bearer {emulator.token}", **overrides}
+            response = ask(emulator, method, f"{path}?cursor={cursor}", headers=headers)
+            validate(operation_id, response)
+            cursor = response.json().get("cursor", "")
+        again = [run for page in walk(emulator, "listFailedRuns", "") for run in page["messages"]]
+        assert {run["workflowRunId"] for run in again} == {run.workflow_run_id for run in emulator.started}
+        assert len(again) == 150
+        fields = undocumented_fields("listFailedRuns", {"messages": again})
+        assert fields <= {f"messages[].{name}" for name in TYPED_BUT_UNDOCUMENTED}
+        response = ask(emulator, "GET", f"{LIST}/{again[0]['dlqId']}")
+        validate("getFailedRun", response)
+        assert response.json() == again[0]
+
+
 def test_a_deleted_run_is_gone() -> None:
     with Emulator(runs=3) as emulator:
         path = f"{LIST}/1752829295505-0"

@@ -70,7 +70,7 @@ def test_its_runs_can_be_the_same_at_every_start(started: list[Emulator], capsys
 def test_its_options_are_the_settings(started: list[Emulator]) -> None:
     options = (
         "--port 0 --runs 0 --latency 0.5 --cursor-end null --empty-pages 3 --missing url --missing body --null method "
-        "--date-field createdAt --fault burst=0.1 --fault reset=0.02 --fault 503=0.05"
+        "--date-field createdAt --fault burst=0.1 --fault reset=0.02 --fault 503=0.05 --refail 0.3 --refail-after 7.5"
     )
     assert _command_line.main(options.split()) == 0
     assert started[0].settings == Settings(
@@ -81,7 +81,17 @@ def test_its_options_are_the_settings(started: list[Emulator]) -> None:
         null=["method"],
         date_field="createdAt",
         fault_shares={faults.burst_limit(): 0.1, faults.reset(): 0.02, faults.status(503): 0.05},
+        refail=0.3,
+        refail_after=7.5,
     )
+
+
+def test_runs_can_fail_again_after_a_time_from_a_range(started: list[Emulator]) -> None:
+    assert _command_line.main(["--port", "0", "--refail", "1", "--refail-after", "1-90"]) == 0
+    assert _command_line.main(["--port", "0", "--refail", "0.1"]) == 0
+    ranged, default = (emulator.settings for emulator in started)
+    assert (ranged.refail, ranged.refail_after) == (1, (1, 90))
+    assert (default.refail, default.refail_after) == (0.1, Settings().refail_after)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +109,10 @@ def test_its_options_are_the_settings(started: list[Emulator]) -> None:
         "--fault fire=0.1",
         "--fault 42=0.1",
         "--fault burst=0.6 --fault reset=0.6",
+        "--refail 30",
+        "--refail nan",
+        "--refail-after 5",
+        *(f"--refail 0.3 --refail-after {after}" for after in ("-1", "soon", "90-1", "1-", "1-2-3", "nan", "1-inf")),
     ],
 )
 def test_an_invalid_option_is_a_usage_error(options: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,6 +128,9 @@ def test_an_invalid_option_is_a_usage_error(options: str, capsys: pytest.Capture
         ("--port abc", "expected a number, got 'abc'"),
         ("--fault boom=0.1", "or one of burst"),
         ("--latency nan", "expected a number from 0"),
+        ("--refail 30%", "expected a number, got '30%'"),
+        ("--refail-after 5", "--refail-after needs --refail"),
+        ("--refail 1 --refail-after 90-1", "expected a range such as 1-90, the lower number first, got '90-1'"),
     ],
 )
 def test_a_usage_error_says_what_is_expected(options: str, complaint: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     shares = sum(share for _, share in options.fault)
     if shares > 1:
         parser.error(f"the shares of all faults must add up to at most 1, got {shares:g}")
+    if options.refail_after is not None and options.refail is None:
+        parser.error("--refail-after needs --refail, the share of runs that fail again: --refail 0.3")
     try:
         from . import Emulator
 
@@ -65,6 +67,7 @@ def _serve(emulator: "Emulator", what: str) -> None:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
+    refail = {name: vars(options)[name] for name in ("refail", "refail_after") if vars(options)[name] is not None}
     return Settings(
         latency=options.latency,
         cursor_end=options.cursor_end,
@@ -73,6 +76,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         null=options.null,
         date_field=options.date_field,
         fault_shares=dict(options.fault),
+        **refail,
     )
 
 
@@ -114,6 +118,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KIND=SHARE",
         help=f"make a share (0 to 1) of requests fail (repeatable); KIND is a status or one of {', '.join(_FAULTS)}",
     )
+    add(
+        "--refail",
+        type=_share,
+        metavar="SHARE",
+        help="make a share (0 to 1) of resumed and restarted runs fail again (default: 0)",
+    )
+    add(
+        "--refail-after",
+        type=_seconds_or_range,
+        metavar="SECONDS",
+        help="how long after their start, or a range from which it is drawn, such as 1-90 (default: 5)",
+    )
     return parser
 
 
@@ -129,6 +145,20 @@ def _seconds(text: str) -> float:
     return _number(float, text, 3600.0)
 
 
+def _share(text: str) -> float:
+    return _number(float, text, 1.0)
+
+
+def _seconds_or_range(text: str) -> float | tuple[float, float]:
+    least, dash, most = text.partition("-")
+    if not least or not dash:  # a leading dash is a minus
+        return _seconds(text)
+    bounds = _seconds(least), _seconds(most)
+    if bounds[0] > bounds[1]:
+        raise argparse.ArgumentTypeError(f"expected a range such as 1-90, the lower number first, got {text!r}")
+    return bounds
+
+
 def _fault(text: str) -> tuple[faults.Fault, float]:
     kind, _, share = text.partition("=")
     try:
@@ -136,7 +166,7 @@ def _fault(text: str) -> tuple[faults.Fault, float]:
     except ValueError:
         known = ", ".join(_FAULTS)
         raise argparse.ArgumentTypeError(f"expected a status from 200 to 599 or one of {known}, got {kind!r}") from None
-    return fault, _number(float, share, 1.0)
+    return fault, _share(share)
 
 
 def _number(kind: Callable[[str], _Number], text: str, most: _Number) -> _Number:

@@ -6,9 +6,11 @@ import ipaddress
 import socket
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
+from ._failing_again import FailingAgain
 from ._middleware import RECORDED, FaultPlan, Middleware, RecordedRequest
 from ._queue import Queue
 from ._service import Service
@@ -25,8 +27,11 @@ class Emulator:
     `runs` is a number of sample runs, or the payloads to start with. Sample runs are made when they are needed, so
     there may be millions. `newest` (Unix milliseconds) says when the first of them failed; see `failed_runs`.
 
+    `refail` and `refail_after` are those of `Settings`. Passed together with `settings`, they replace its values, in a
+    copy.
+
     The queue outlives `stop()`, and a later `start()` listens on the same port again. Raises ValueError for a host that
-    is not loopback, an empty token, and sample runs that would be from before 1970.
+    is not loopback, an empty token, sample runs that would be from before 1970, and a bad `refail` or `refail_after`.
     """
 
     def __init__(
@@ -38,11 +43,16 @@ class Emulator:
         port: int = 0,
         token: str = DEFAULT_TOKEN,
         settings: Settings | None = None,
+        refail: float | None = None,
+        refail_after: float | tuple[float, float] | None = None,
     ) -> None:
         if not token:
             raise ValueError("the token must not be empty")
         self.token = token
         self.settings = Settings() if settings is None else settings
+        given: dict[str, Any] = {"refail": refail, "refail_after": refail_after}
+        if given := {name: value for name, value in given.items() if value is not None}:
+            self.settings = replace(self.settings, **given)  # other emulators may use these settings, too
         self._address = _loopback(host)
         self._port = port
         if isinstance(runs, int):
@@ -53,6 +63,7 @@ class Emulator:
             self._queue = Queue(sample_runs(0))
             self.add(*runs)
         self._started = StartedRuns()
+        self._failing = FailingAgain(self._queue)
         self._requests: deque[RecordedRequest] = deque(maxlen=RECORDED)
         self._plan = FaultPlan()
         self._thread: ServerThread | None = None
@@ -63,7 +74,7 @@ class Emulator:
             listener = _listen(self._address, self._port)
             self._port = listener.getsockname()[1]
             stopping = asyncio.Event()
-            service = Service(self._queue, self._started, self.settings, self.token)
+            service = Service(self._queue, self._started, self._failing, self.settings, self.token)
             app = Middleware(service, self._requests, self._plan, self.settings, stopping)
             self._thread = ServerThread(app, listener, stopping)
         return self

@@ -4,8 +4,8 @@ import threading
 import time
 from bisect import bisect_left, insort
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from heapq import merge
-from itertools import islice
+from heapq import heappop, heappush, merge
+from itertools import count, islice
 from operator import attrgetter
 from typing import Any
 
@@ -28,6 +28,8 @@ class Queue:
         self._added: dict[Position, AddedRun] = {}
         self._positions: list[Position] = []  # of what was added, ascending: the start of a page is found by bisection
         self._by_id: dict[str, Position] = {}
+        self._coming: list[tuple[int, int, Callable[[], Payload]]] = []  # a heap: moment, number, and what enters then
+        self._numbers = count()  # of those: an id is not used twice, even after its run is gone
 
     def add(self, payloads: Iterable[Mapping[str, Any]]) -> list[str]:
         """Add copies of the payloads, all or none, and return their ids. A payload without a `dlqId` gets one.
@@ -35,6 +37,7 @@ class Queue:
         Raises ValueError for an id that is taken, empty or not a string, ValueError or TypeError for what is not JSON.
         """
         with self._lock:
+            self._enter_due()
             new: dict[Position, AddedRun] = {}
             ids: dict[str, None] = {}
             for payload in payloads:
@@ -47,14 +50,24 @@ class Queue:
                 self._insert(new[position])
         return list(ids)
 
+    def add_later(self, moment: int, make: Callable[[], Payload]) -> None:
+        """Add a payload, under an id of its own, when its moment (Unix ms) has come.
+
+        Nothing runs until then: whatever looks at the queue lets in what is due, at the moment when it was due.
+        """
+        with self._lock:
+            heappush(self._coming, (moment, next(self._numbers), make))
+
     def get(self, dlq_id: str) -> Run | None:
         with self._lock:
+            self._enter_due()
             position = self._find(dlq_id)
             return None if position is None else self._at(position)
 
     def get_ids(self, dlq_ids: Iterable[str]) -> list[Run]:
         """The runs with these ids that are in the queue, newest first."""
         with self._lock:
+            self._enter_due()
             positions = {position for dlq_id in dlq_ids if (position := self._find(dlq_id)) is not None}
             return [self._at(position) for position in sorted(positions, reverse=True)]
 
@@ -64,6 +77,7 @@ class Queue:
         Raises KeyError if there is no such run, ValueError or TypeError for what is not JSON or has a different id.
         """
         with self._lock:
+            self._enter_due()
             position = self._find(dlq_id)
             if position is None:
                 raise KeyError(dlq_id)
@@ -77,11 +91,13 @@ class Queue:
     def select(self, count: int, selection: Selection, *, before: Position = FRONT) -> tuple[list[Run], bool]:
         """The newest `count` selected runs before a position, and whether there are more."""
         with self._lock:
+            self._enter_due()
             return self._select(count, selection, before)
 
     def take(self, count: int, selection: Selection, *, before: Position = FRONT) -> tuple[list[Run], bool]:
         """The same, and remove them from the queue."""
         with self._lock:
+            self._enter_due()
             found, more = self._select(count, selection, before)
             for run in found:
                 self._remove(run.position)
@@ -93,6 +109,7 @@ class Queue:
         Raises KeyError, and removes nothing, if one of the required ids is not there.
         """
         with self._lock:
+            self._enter_due()
             for dlq_id in required:
                 if self._find(dlq_id) is None:
                     raise KeyError(dlq_id)
@@ -101,7 +118,19 @@ class Queue:
     def newest_first(self) -> list[Payload]:
         """Copies of all payloads."""
         with self._lock:
+            self._enter_due()
             return [run.payload() for run in self._matching(Selection(), FRONT)]
+
+    def _enter_due(self) -> None:
+        """Let in what is due. Everything that looks at the queue calls this first."""
+        while self._coming and self._coming[0][0] <= time.time_ns() // 1_000_000:
+            moment, number, make = heappop(self._coming)
+            while self._is_taken((moment, number), f"{moment}-{number}"):
+                number = next(self._numbers)
+            self._insert(AddedRun((moment, number), {**make(), "dlqId": f"{moment}-{number}"}))
+
+    def _is_taken(self, position: Position, dlq_id: str) -> bool:
+        return position in self._added or dlq_id in self._by_id or self._holds_sample(position)
 
     def _select(self, count: int, selection: Selection, before: Position) -> tuple[list[Run], bool]:
         runs = self._matching(selection, before)

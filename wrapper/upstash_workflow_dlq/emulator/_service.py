@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from ._access import has_token
+from ._failing_again import FailingAgain
 from ._overrides import read_overrides
 from ._payloads import Payload, Run, callback_states, encode
 from ._query import (
@@ -32,7 +33,7 @@ from ._query import (
 from ._queue import Queue
 from ._responses import error_response, json_response
 from ._settings import Settings
-from ._started import Kind, StartedRuns
+from ._started import Kind, Started, StartedRuns
 
 _PATH = "/v2/workflows/dlq"
 _SHARED_PATH = "/v2/dlq"
@@ -48,9 +49,12 @@ _NO_SUCH_RUN = "The queue holds no failed run with this dlqId."
 class Service:
     """The ASGI application of the emulated service."""
 
-    def __init__(self, queue: Queue, started: StartedRuns, settings: Settings, token: str) -> None:
+    def __init__(
+        self, queue: Queue, started: StartedRuns, failing: FailingAgain, settings: Settings, token: str
+    ) -> None:
         self._queue = queue
         self._started = started
+        self._failing = failing
         self._settings = settings
         self._token = token.encode()
         self._app = Starlette(
@@ -112,29 +116,29 @@ class Service:
         taken = self._queue.take_ids([dlq_id])
         if not taken:
             raise Refused(404, _NO_SUCH_RUN)
-        return json_response(encode(self._start(kind, [dlq_id], overrides)[0]))
+        return json_response(encode(self._start(kind, taken, overrides)[0]))
 
     def start_runs(self, kind: Kind, request: Request, body: bytes) -> Response:
         overrides = read_overrides(request.headers)
         taken, following = self._take_batch(request, body, _STARTS_PER_CALL, all_or_none=True)
-        started = self._start(kind, [run.dlq_id for run in taken], overrides)
+        started = self._start(kind, taken, overrides)
         return _page(following, b'"workflowRuns":', encode(started))
 
     def retry_callback(self, request: Request, body: bytes) -> Response:
         dlq_id, overrides = _dlq_id(request), read_overrides(request.headers)
         self._move_callback(dlq_id, "CALLBACK_FAIL", "CALLBACK_INPROGRESS", without=400)
-        return json_response(encode(self._start("callback", [dlq_id], overrides)[0]))
+        return json_response(encode(_answer(self._started.start("callback", [dlq_id], overrides))[0]))
 
     def cancel_callback(self, request: Request, body: bytes) -> Response:
         dlq_id = _dlq_id(request)
         self._move_callback(dlq_id, "CALLBACK_INPROGRESS", "CALLBACK_CANCELED", without=404)
         return Response(status_code=302, headers={"Location": f"{_REDIRECT_PATH}/{quote(dlq_id, safe='')}"})
 
-    def _start(self, kind: Kind, dlq_ids: Iterable[str], overrides: Mapping[str, str]) -> list[dict[str, Any]]:
-        return [
-            {"workflowRunId": started.workflow_run_id, "workflowCreatedAt": started.workflow_created_at}
-            for started in self._started.start(kind, dlq_ids, overrides)
-        ]
+    def _start(self, kind: Kind, taken: list[Run], overrides: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Start runs that were taken from the queue. Some may fail again later."""
+        started = self._started.start(kind, [run.dlq_id for run in taken], overrides)
+        self._failing.draw(taken, started, self._settings)
+        return _answer(started)
 
     def _list(self, query: Query) -> Response:
         check_trim_body(query)
@@ -265,6 +269,10 @@ def _ids_in(body: bytes) -> list[str]:
     except (ValueError, RecursionError):
         pass
     raise Refused(400, 'The body must be {"dlqIds": [...]}, with at least one id.')
+
+
+def _answer(started: Iterable[Started]) -> list[dict[str, Any]]:
+    return [{"workflowRunId": run.workflow_run_id, "workflowCreatedAt": run.workflow_created_at} for run in started]
 
 
 def _page(cursor: str, *content: bytes) -> Response:
