@@ -14,7 +14,7 @@ import termios
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 import pyte
 
@@ -23,10 +23,15 @@ PATIENCE = 20.0
 
 
 class Terminal:
-    """One command in it. `screen` has what is shown now, `said` all that was ever written."""
+    """One command in it. `screen` has what is shown now, `said` all that was ever written; `stdout`: goes elsewhere."""
 
     def __init__(
-        self, *arguments: str, columns: int = 100, lines: int = 40, env: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        columns: int = 100,
+        lines: int = 40,
+        env: Mapping[str, str] | None = None,
+        stdout: IO[bytes] | None = None,
     ) -> None:
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
@@ -39,7 +44,7 @@ class Terminal:
             if name not in (env or {}):
                 surroundings.pop(name, None)
         self.process = subprocess.Popen(  # noqa: S603
-            command, stdin=terminal, stdout=terminal, stderr=terminal, env=surroundings, start_new_session=True,
+            command, stdin=terminal, stdout=stdout or terminal, stderr=terminal, env=surroundings, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
         os.close(terminal)

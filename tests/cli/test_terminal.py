@@ -194,6 +194,14 @@ def test_ctrl_c_says_what_was_done(queue: Emulator) -> None:
     assert len(queue.started) <= 60
 
 
+def test_data_goes_into_a_file_while_the_terminal_shows_a_bar(queue: Emulator, tmp_path: Path) -> None:
+    path = tmp_path / "started.txt"
+    with path.open("wb") as file, Terminal("resume", "--all", "--yes", "-o", "ids", stdout=file) as terminal:
+        assert terminal.ended() == 0
+        assert "wfr_" not in terminal.said.decode()
+    assert sorted(path.read_text().split()) == sorted(run.workflow_run_id for run in queue.started)
+
+
 def test_a_resized_terminal_is_used_as_it_is(queue: Emulator) -> None:
     with Terminal("resume", "--label", "billing", columns=120) as terminal:
         terminal.wait_for("[y/N]")

@@ -215,7 +215,9 @@ def progress(session: Session, description: str, total: int | None = None) -> It
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn()]
     if total is None:
         columns = [TextColumn("{task.description} {task.completed:,.0f} runs"), rate]
-    bars = Progress(*columns, console=console(session, stderr=True), transient=True)
+    # rich would write what goes to stdout above the bar: into the terminal, where it was meant for a file.
+    above = shows_tables()
+    bars = Progress(*columns, console=console(session, stderr=True), transient=True, redirect_stdout=above)
     with bars:
         task = bars.add_task(description, total=total, rate="")
 
