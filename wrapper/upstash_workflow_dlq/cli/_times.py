@@ -62,9 +62,12 @@ class Moment(click.ParamType[Any]):
 
 
 class Span(click.ParamType[timedelta]):
-    """A length of time."""
+    """A length of time; none at all only where that means something."""
 
     name = "span"
+
+    def __init__(self, *, may_be_zero: bool = False) -> None:
+        self._may_be_zero = may_be_zero
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if isinstance(value, timedelta):
@@ -73,9 +76,9 @@ class Span(click.ParamType[timedelta]):
             span = span_of(value)
         except TooLong as error:
             self.fail(str(error), param, ctx)
-        if not span:
+        if span is None or not (span or self._may_be_zero):
             self.fail(f"{value!r} is no length of time, such as 10s, 15m, 2h, 3d or 1w", param, ctx)
         return span
 
 
-MOMENT, EXACTLY, SPAN = Moment(), Moment(is_exact=True), Span()
+MOMENT, EXACTLY, SPAN, SPAN_OR_ZERO = Moment(), Moment(is_exact=True), Span(), Span(may_be_zero=True)
