@@ -8,7 +8,6 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 import click
 from click.shell_completion import shell_complete
@@ -29,7 +28,19 @@ class Commands(Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         # In the order of a night: look, act, the rest.
         names = [module.name for module in pkgutil.iter_modules(commands.__path__)]
-        order = ("list", "show", "count", "summary", "watch", "check", "doctor", "resume", "restart", "delete", "redrive")
+        order = (
+            "list",
+            "show",
+            "count",
+            "summary",
+            "watch",
+            "check",
+            "doctor",
+            "resume",
+            "restart",
+            "delete",
+            "redrive",
+        )
         return sorted(names, key=lambda name: (order.index(name) if name in order else len(order), name))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:

@@ -88,7 +88,10 @@ class Command(_WithExamples):
 
 
 class Group(_WithExamples, click.Group):
-    """Commands with a name in common."""
+    """Commands with a name in common, in the order in which they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         try:
