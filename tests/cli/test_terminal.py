@@ -1,26 +1,16 @@
-"""What a person sees and types, at a real pseudo-terminal. UPDATE_SCREENS=1 writes the screens in screens/."""
+"""What a person sees and types, at a real pseudo-terminal."""
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import pytest
-from terminal import Terminal
+from terminal import Terminal, seen
 from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
 
-SCREENS = Path(__file__).with_name("screens")
 RECORDED = "1752829295505-0"
 IDS = [run["dlqId"] for run in failed_runs(60)]
-
-
-def seen(name: str, screen: str) -> None:
-    """The screen is as it was committed."""
-    path = SCREENS / f"{name}.txt"
-    if os.environ.get("UPDATE_SCREENS"):
-        path.write_text(f"{screen}\n", "utf-8")
-    assert f"{screen}\n" == path.read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -197,15 +197,15 @@ class Lines:
     """Prints lines as they come. Whoever reads them may go away: what is under way goes on, and is told."""
 
     def __init__(self) -> None:
-        self._is_read = True
+        self.is_read = True
 
     def print(self, line: str) -> None:
-        if self._is_read:
+        if self.is_read:
             try:
                 emit(line)
                 sys.stdout.flush()
             except (OSError, Stopped):
-                self._is_read = False
+                self.is_read = False
                 discard_output()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -14,9 +13,8 @@ from upstash_workflow_dlq.redrive import JournalError, Redrive, RedrivePaused, R
 from ._acting import Lines, hangups_as_interrupts
 from ._asking import confirm, refuse_without_an_answer
 from ._cells import age, many, safe
-from ._exits import Exit, Stopped, as_typed, discard_output, ended, say
+from ._exits import Exit, Stopped, as_typed, ended, say
 from ._journals import as_an_end, next_command, opened
-from ._output import emit
 from ._redrive_view import View, draw_groups, summary
 from ._session import Session
 
@@ -59,8 +57,11 @@ def run(session: Session, file: str, how: How) -> int:
                 )
             if count:
                 _ask(before, replace(redrive.settings(), **how.settings), count, how)
-            error = _drive(session, redrive, dlq, how)
-        return _report(session, redrive, file, before, error)
+            else:
+                say("Nothing is left to send.")
+            lines = Lines()
+            error = _drive(session, redrive, dlq, how, lines)
+        return _report(session, redrive, file, before, error, lines)
 
 
 def _not_redriven_yet(redrive: Redrive) -> int:
@@ -77,9 +78,7 @@ def _ask(before: RedriveStatus, settings: Settings, count: int, how: How) -> Non
     """What is going to be done is said, whether somebody is asked or not."""
     action = before.action
     say(f"{action.capitalize()} {many(count)} in the queue at {safe(before.base_url)}")
-    first = min(settings.canary, settings.wave_max, count)
-    growth = f", then {settings.growth:g} times as many in each wave, {settings.wave_max:,} at most"
-    say(f"  at most {settings.rate:,g} a second; {many(first)} first{growth if first < count else ''}")
+    say(f"  at most {settings.rate:,g} a second; {_waves(before, settings, count)}")
     if action == "delete":
         say(f"  pauses if more than {settings.max_failures * 100:g} % of a wave are refused")
     else:
@@ -89,9 +88,16 @@ def _ask(before: RedriveStatus, settings: Settings, count: int, how: How) -> Non
         confirm(f"{action.capitalize()} {many(count)}?", count=count, type_the_count=action == "delete" and count > 1)
 
 
-def _drive(session: Session, redrive: Redrive, dlq: DLQClient, how: How) -> BaseException | None:
+def _waves(before: RedriveStatus, settings: Settings, count: int) -> str:
+    growth = f"{settings.growth:g} times as many in each wave, {settings.wave_max:,} at most"
+    if before.wave is not None and before.paused is None:
+        return f"goes on after {before.done:,}, with {growth}"
+    first = min(settings.canary, settings.wave_max, count)
+    return f"{many(first)} first{f', then {growth}' if first < count else ''}"
+
+
+def _drive(session: Session, redrive: Redrive, dlq: DLQClient, how: How, lines: Lines) -> BaseException | None:
     """To the end, or as far as it gets: then the error that ended it."""
-    lines = Lines()
     try:
         with View(session, redrive) as view, hangups_as_interrupts(view.stopping):
             waves = redrive.run(dlq, force=how.force, again=how.again, on_progress=view.show, **how.settings)
@@ -104,21 +110,25 @@ def _drive(session: Session, redrive: Redrive, dlq: DLQClient, how: How) -> Base
     return None
 
 
-def _report(session: Session, redrive: Redrive, file: str, before: RedriveStatus, error: BaseException | None) -> int:
+def _report(
+    session: Session, redrive: Redrive, file: str, before: RedriveStatus, error: BaseException | None, lines: Lines
+) -> int:
     _say_unwritten(error)
     after = redrive.status()
     if isinstance(error, RedrivePaused):
-        _emit(*([str(error.wave)] if error.wave is not None else []), summary(after))
+        if error.wave is not None:
+            _print(lines, str(error.wave))
+        _print(lines, summary(after))
         _say_paused(session, redrive, file, after.paused or str(error), error.groups)
         return Exit.PARTLY
     if error is None:
-        _emit(summary(after))
+        _print(lines, summary(after))
         if after.counts[State.GONE] or after.counts[State.REFUSED] or after.counts[State.FAILED_AGAIN]:
             say(f"To see which: {next_command('results', file)}")
         return _code(after)
     was_interrupted, did_some = isinstance(error, KeyboardInterrupt), after.done > before.done
     if was_interrupted or did_some:
-        _emit(summary(after))
+        _print(lines, summary(after))
     code = ended(as_an_end(error), debug=session.debug)
     if was_interrupted or did_some:
         say(f"To go on: {next_command('run', file)}")
@@ -150,16 +160,15 @@ def _say_paused(session: Session, redrive: Redrive, file: str, reason: str, grou
     refused = Counter(result.error for result in redrive.results() if result.state is State.REFUSED)
     for message, count in refused.most_common(MOST_REFUSALS):
         say(f"{count:,} refused: {safe(message or '')}")
-    say(f"To go on all the same, with a canary first: {next_command('run', file, '--force')}")
+    status = redrive.status()
+    if status.remaining:
+        say(f"{status.remaining:,} are left. To go on all the same: {next_command('run', file, '--force')}")
+    elif status.counts[State.FAILED_AGAIN]:
+        say(f"Nothing is left. To try those that failed again: {next_command('run', file, '--force', '--again')}")
 
 
-def _emit(*lines: str) -> None:
+def _print(lines: Lines, line: str) -> None:
     """On stdout; if nobody reads that any more, on stderr."""
-    try:
-        for line in lines:
-            emit(line)
-        sys.stdout.flush()
-    except (OSError, Stopped):
-        discard_output()
-        for line in lines:
-            say(line)
+    lines.print(line)
+    if not lines.is_read:
+        say(line)
