@@ -23,7 +23,7 @@ from command_line import Cli
 from terminal import Terminal, seen
 from upstash_workflow_dlq import DLQClient, FailedRun
 from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
-from upstash_workflow_dlq.redrive import JournalError, Redrive, RedriveResult, State
+from upstash_workflow_dlq.redrive import JournalError, Redrive, RedriveError, RedriveResult, State
 from upstash_workflow_dlq.triage import fingerprint
 
 RUNS = failed_runs(60)
@@ -129,6 +129,31 @@ class TestPlan:
             assert f"{name} exists already" in result.error
         assert queue.requests == []
         assert Path("file").read_text() == "mine"
+
+    @pytest.mark.parametrize("end", ["-wal", "-journal"])
+    def test_what_is_left_of_an_earlier_file_is_not_taken_for_a_part_of_it(
+        self, cli: Cli, queue: Emulator, end: str
+    ) -> None:
+        Path(f"a.redrive{end}").write_bytes(b"x")
+        result = cli("redrive", "plan", "a.redrive", "--action", "resume", "--all")
+        assert result.status == 2
+        assert f"a.redrive{end} is left of an earlier redrive of that name" in result.error
+        assert queue.requests == []
+
+    def test_a_killed_redrive_that_was_removed_does_not_come_back(self, cli: Cli, planned: Emulator) -> None:
+        command = [*PROGRAM, "run", "a.redrive", "--yes", "--rate", "20"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:  # noqa: S603
+            while len(planned.started) < 3:
+                time.sleep(0.01)
+            process.kill()
+        os.remove("a.redrive")
+        assert cli("redrive", "plan", "a.redrive", "--action", "delete", IDS[0]).status == 2
+        with (
+            DLQClient(planned.token, base_url=planned.url) as dlq,
+            pytest.raises(RedriveError, match="-wal is left of"),
+        ):
+            Redrive.plan("a.redrive", dlq, "delete", dlq_ids=IDS[0])
+        assert "a.redrive" not in files()
 
     @pytest.mark.parametrize(
         ("name", "complaint"), [("none/a", "no such folder"), ("x" * 300, "too long"), ("", "FILE is empty")]

@@ -34,6 +34,7 @@ class Found:
     ids: set[str] = field(default_factory=set)
     missing: list[str] = field(default_factory=list)
     unnamed: int = 0
+    is_complete: bool = False
 
     def passing(self, runs: Iterable[FailedRun], advance: Callable[[int], None]) -> Iterator[FailedRun]:
         """Each run once, whatever the service does."""
@@ -55,6 +56,7 @@ class Found:
         yield from runs
         self.missing = [dlq_id for dlq_id in named or () if dlq_id not in self.ids]
         yield from self.missing
+        self.is_complete = True
 
 
 def plan(session: Session, file: str, action: str, given: dict[str, Any]) -> int:
@@ -90,6 +92,10 @@ def check_new(file: str) -> None:
             f"{file} exists already, and a plan replaces nothing: pass another name (if it is a redrive: {look})",
         )
     check_place(file, file)
+    for left in (f"{file}-wal", f"{file}-journal"):
+        if os.path.lexists(left):
+            message = f"{left} is left of an earlier redrive of that name: delete it, or pass another name"
+            raise Stopped(Exit.USAGE, message)
 
 
 def _write(
@@ -111,7 +117,7 @@ def _nothing_is_no_error(found: Found) -> Iterator[None]:
     except JournalError:
         raise
     except RedriveError:
-        if found.ids:
+        if found.ids or not found.is_complete:
             raise
 
 
