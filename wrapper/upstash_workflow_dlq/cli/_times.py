@@ -63,10 +63,18 @@ class Moment(ParamType[Any]):
         return int(text) if re.fullmatch(r"[0-9]{1,30}", text) else value
 
 
+<<<<<<< HEAD
 class Span(ParamType[timedelta]):
     """A length of time."""
+=======
+class Span(click.ParamType[timedelta]):
+    """A length of time; none at all only where that means something."""
+>>>>>>> rcli
 
     name = "span"
+
+    def __init__(self, *, may_be_zero: bool = False) -> None:
+        self._may_be_zero = may_be_zero
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if isinstance(value, timedelta):
@@ -75,9 +83,9 @@ class Span(ParamType[timedelta]):
             span = span_of(value)
         except TooLong as error:
             self.fail(str(error), param, ctx)
-        if not span:
+        if span is None or not (span or self._may_be_zero):
             self.fail(f"{value!r} is no length of time, such as 10s, 15m, 2h, 3d or 1w", param, ctx)
         return span
 
 
-MOMENT, EXACTLY, SPAN = Moment(), Moment(is_exact=True), Span()
+MOMENT, EXACTLY, SPAN, SPAN_OR_ZERO = Moment(), Moment(is_exact=True), Span(), Span(may_be_zero=True)
