@@ -39,15 +39,12 @@ class Whole(ParamType[Any]):
         return int(value)
 
 
-<<<<<<< HEAD
-class Seconds(ParamType[float]):
-=======
 def decimal(text: str) -> float:
     """Not a number (NaN) where it is none."""
     return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}", text) else math.nan
 
 
-class Number(click.ParamType[float]):
+class Number(ParamType[float]):
     """With decimals, from `least` (`above`: beyond it) to `most`. `what` says in an error what is expected."""
 
     name = "number"
@@ -64,7 +61,7 @@ class Number(click.ParamType[float]):
         return number
 
 
-class Share(click.ParamType[float]):
+class Share(ParamType[float]):
     """A share as `10%` or as `0.1`. A bare 1 may be meant as either."""
 
     name = "share"
@@ -79,8 +76,7 @@ class Share(click.ParamType[float]):
         return share
 
 
-class Seconds(click.ParamType[float]):
->>>>>>> rcli
+class Seconds(ParamType[float]):
     """A wait, with decimals."""
 
     name = "seconds"

@@ -63,13 +63,8 @@ class Moment(ParamType[Any]):
         return int(text) if re.fullmatch(r"[0-9]{1,30}", text) else value
 
 
-<<<<<<< HEAD
 class Span(ParamType[timedelta]):
-    """A length of time."""
-=======
-class Span(click.ParamType[timedelta]):
     """A length of time; none at all only where that means something."""
->>>>>>> rcli
 
     name = "span"
 
