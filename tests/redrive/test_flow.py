@@ -1,4 +1,4 @@
-"""What a redrive decides, on a clock that nobody waits for: waves, pauses, looks, and what it does when it cannot look."""
+"""What a redrive decides, on a clock that nobody waits for: waves, pauses, looks, errors, a stop."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_few_that_fail_again_do_not_stop_it(simulate: Simulate, seed: int) -> No
 @pytest.mark.parametrize(("refail", "sent", "failed_again"), [(0.3, 50, 8), (1.0, 10, 2)])
 def test_many_that_fail_again_pause_it(simulate: Simulate, refail: float, sent: int, failed_again: int) -> None:
     simulation = simulate(2000, refail)
-    with pytest.raises(RedrivePaused, match="failed again; at most 10.0% may. Nothing more is sent") as paused:
+    with pytest.raises(RedrivePaused, match=r"failed again; at most 10\.0% may\. Nothing more is sent") as paused:
         simulation.run()
     assert len(simulation.service.acted) == sent
     assert paused.value.wave is not None

@@ -10,6 +10,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,7 +99,7 @@ class Ledger:
         for dlq_id, events in self.events.items():
             assert events.count("acted") <= 1, (dlq_id, events)
             sent = [index for index, event in enumerate(events) if event == "sent"]
-            for first, later in zip(sent, sent[1:], strict=False):
+            for first, later in pairwise(sent):
                 assert "there" in events[first:later], (dlq_id, events)
 
 
