@@ -58,6 +58,13 @@ OF_THE_CLIENT = (
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+EXTRAS = sorted(PYPROJECT["project"]["optional-dependencies"])
+LICENCES = """\
+# Licences of what this depends on
+
+The package itself is under the MIT licence. This is what it and all of its extras install, with what that installs in
+turn. Made by `nox -s licences`.
+"""
 
 
 def tools(*groups: str) -> list[str]:
@@ -204,6 +211,45 @@ def package(session: nox.Session) -> None:
             required = f"{wheel}[{extra[0]}]" if extra else wheel
             session.run(*install, "--quiet", required, external=True)
             session.run(python, "-I", script, *extra, external=True)
+
+
+@nox.session(venv_backend="uv")
+def tests_of_lowest(session: nox.Session) -> None:
+    """All tests but those of the tools, with the lowest versions that pyproject.toml allows. Needs uv."""
+    session.install("--resolution=lowest-direct", "-e", ".[cli,emulator,contract]", *tools("tests"))
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    # What is loaded, and how a bar is drawn, differs. No promise is about that.
+    of_speed = "tests/unit/test_api.py::test_a_start_and_a_list_load_nothing_they_do_not_use"
+    session.run("pytest", "--ignore=tests/tools", f"--deselect={of_speed}", *IN_TWO_PROCESSES)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look all that we depend on up among known vulnerabilities. Needs the internet."""
+    session.install("-e", f".[{','.join(EXTRAS)}]", *tools("audit"))
+    session.run("pip-audit", "--strict", "--skip-editable", "--desc=off", *session.posargs)
+
+
+@nox.session
+def licences(session: nox.Session) -> None:
+    """Write docs/licences.md: what we depend on, and under which licences."""
+    session.install("-e", f".[{','.join(EXTRAS)}]")
+    python = str(Path(session.bin, "python"))
+    left_out = ("--ignore-packages", PYPROJECT["project"]["name"], "pip", "setuptools", "wheel")
+    with tempfile.TemporaryDirectory() as folder:
+        # In an environment of its own: it is none of our dependencies.
+        session.run("python", "-m", "venv", folder)
+        tool = Path(folder, "bin", "python")
+        session.run(str(tool), "-m", "pip", "install", "--quiet", *tools("licences"), external=True)
+        table = session.run(
+            *(str(tool), "-m", "piplicenses", f"--python={python}", "--format=markdown", "--from=mixed"),
+            *("--with-urls", "--no-version", *left_out),
+            external=True,
+            silent=True,
+        )
+    Path("docs/licences.md").write_text(f"{LICENCES}\n{str(table).strip()}\n", "utf-8")
 
 
 @nox.session

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType
+else:
+
+    class ParamType(click.ParamType):
+        """Before click 8.4 it takes no type in brackets."""
+
+        def __class_getitem__(cls, converted: Any) -> Any:
+            return cls
+
 
 # More wait than anybody has. Beyond it, sockets overflow.
 A_DAY = 86_400
 
 
-class Whole(click.ParamType[Any]):
+class Whole(ParamType[Any]):
     """A whole number that is not negative, or one of these words."""
 
     name = "number"
@@ -33,7 +44,7 @@ def decimal(text: str) -> float:
     return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}", text) else math.nan
 
 
-class Number(click.ParamType[float]):
+class Number(ParamType[float]):
     """With decimals, from `least` (`above`: beyond it) to `most`. `what` says in an error what is expected."""
 
     name = "number"
@@ -50,7 +61,7 @@ class Number(click.ParamType[float]):
         return number
 
 
-class Share(click.ParamType[float]):
+class Share(ParamType[float]):
     """A share as `10%` or as `0.1`. A bare 1 may be meant as either."""
 
     name = "share"
@@ -65,7 +76,7 @@ class Share(click.ParamType[float]):
         return share
 
 
-class Seconds(click.ParamType[float]):
+class Seconds(ParamType[float]):
     """A wait, with decimals."""
 
     name = "seconds"

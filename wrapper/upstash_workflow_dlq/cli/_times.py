@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from ._numbers import ParamType
+
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 # Nothing is kept so long, and the calendar goes further back than that.
 MOST_DAYS = 10_000
@@ -33,7 +35,7 @@ def span_of(text: str) -> timedelta | None:
     return timedelta(seconds=int(digits) * UNITS[found[2]])
 
 
-class Moment(click.ParamType[Any]):
+class Moment(ParamType[Any]):
     """A time that the client takes, or an age before now. What is to be matched exactly has no age."""
 
     name = "time"
@@ -61,7 +63,7 @@ class Moment(click.ParamType[Any]):
         return int(text) if re.fullmatch(r"[0-9]{1,30}", text) else value
 
 
-class Span(click.ParamType[timedelta]):
+class Span(ParamType[timedelta]):
     """A length of time; none at all only where that means something."""
 
     name = "span"

@@ -36,7 +36,7 @@ from ._flow import (
 )
 from ._lock import RunLock
 from ._model import Action, RedriveResult, RedriveStatus, Settings, Wave
-from ._planning import MOST_SINGLE_LOOKUPS, Planner, Selection
+from ._planning import Named, Planner, Selection
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
@@ -155,7 +155,7 @@ class _Waves(AsyncIterator[Wave]):
         self._lock: RunLock | None = None
         self._finished: list[Finished] = []
         self._awake = anyio.Event()
-        self._stop = self._has_ended = False
+        self._stop = self._has_begun = self._has_ended = False
 
     async def __anext__(self) -> Wave:
         if self._has_ended:
@@ -190,7 +190,8 @@ class _Waves(AsyncIterator[Wave]):
         self._lock = await run_sync(file.unparked, self._lock)
         wave = None
         try:
-            if self._told_at == -inf:
+            if not self._has_begun:
+                self._has_begun = True
                 await run_sync(file.begin, self._dlq, self._settings)
             wave = await self._drive(requests)
         finally:
@@ -212,6 +213,8 @@ class _Waves(AsyncIterator[Wave]):
             except StopIteration:
                 return None
             if isinstance(effect, Tell) and effect.wave is not None:
+                self._told_at = -inf
+                await self._tell()
                 return effect.wave
             try:
                 answer = await self._do(effect, requests, perform)
@@ -256,31 +259,23 @@ class _Waves(AsyncIterator[Wave]):
 
 
 async def _add_named(planner: Planner, dlq: AsyncDLQClient, wanted: Selection) -> None:
-    ids: dict[str, None] = {}
-    async for item in _each(wanted.ids):
-        if isinstance(named := wanted.named(item), FailedRun):
-            planner.add(named)
-        else:
-            ids[named] = None
-    if len(ids) > MOST_SINGLE_LOOKUPS:
+    named = Named(planner)
+    if isinstance(wanted.ids, AsyncIterable):
+        async for item in wanted.ids:
+            named.take(item)
+    else:
+        for item in [wanted.ids] if isinstance(wanted.ids, FailedRun | str) else wanted.ids:
+            named.take(item)
+    if named.needs_scan:
         async for run in dlq.scan():
-            if run.dlq_id in ids:
-                planner.add(run)
-                del ids[run.dlq_id]
-    for dlq_id in ids:
+            named.take_of_scan(run)
+        named.rest_is_missing()
+        return
+    for dlq_id in named.ids:
         try:
             planner.add(await dlq.get(dlq_id))
         except NotFoundError:
             planner.add_missing(dlq_id)
-
-
-async def _each(given: Any) -> AsyncIterator[Any]:
-    if isinstance(given, AsyncIterable):
-        async for item in given:
-            yield item
-    else:
-        for item in [given] if isinstance(given, FailedRun | str) else given:
-            yield item
 
 
 def _performer(dlq: AsyncDLQClient, action: str, overrides: dict[str, Any]) -> Callable[[Request], Awaitable[Any]]:

@@ -102,7 +102,8 @@ class File:
 
     def begin(self, dlq: DLQClient | AsyncDLQClient, options: RunOptions) -> None:
         """By whoever has the lock."""
-        if dlq.base_url != self.about.base_url:
+        is_same_region = dlq.region is not None and dlq.region == self.about.region
+        if dlq.base_url != self.about.base_url and not is_same_region:
             raise RedriveError(
                 f"{self.path} is about the queue at {self.about.base_url}, and the client is of {dlq.base_url}; "
                 "nothing was sent"

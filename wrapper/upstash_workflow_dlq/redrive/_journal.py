@@ -6,8 +6,11 @@ one transaction, so that whoever is killed leaves the state before it or the sta
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -370,9 +373,14 @@ class SQLiteJournal:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
+    # Never opened by ourselves, not even to see whether it can be read: POSIX drops all locks that a process has on a
+    # file when it closes any descriptor of it. Without those of SQLite, the next process that looks at the journal
+    # takes itself for the only one, and deletes the log while we write to it.
     try:
-        with path.open("rb") as file:  # which says in words why it cannot be read
-            file.read(1)
+        if stat.S_ISDIR(path.stat().st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not os.access(path, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise JournalError(f"{path} cannot be read: {error.strerror}") from None
     return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)

@@ -50,11 +50,35 @@ class Selection:
 
         return fingerprint(run) in self.fingerprints
 
-    def named(self, item: object) -> FailedRun | str:
+
+class Named:
+    """Runs that were given, and ids to look for."""
+
+    def __init__(self, planner: Planner) -> None:
+        self._planner = planner
+        self.ids: dict[str, None] = {}
+
+    def take(self, item: object) -> None:
         """One of the given `dlq_ids`."""
-        if isinstance(item, FailedRun | str):
-            return item
-        raise TypeError(f"dlq_ids takes failed runs and their ids, not {type(item).__name__}")
+        if isinstance(item, FailedRun):
+            self._planner.add(item)
+        elif isinstance(item, str):
+            self.ids[item] = None
+        else:
+            raise TypeError(f"dlq_ids takes failed runs and their ids, not {type(item).__name__}")
+
+    @property
+    def needs_scan(self) -> bool:
+        return len(self.ids) > MOST_SINGLE_LOOKUPS
+
+    def take_of_scan(self, run: FailedRun) -> None:
+        if (dlq_id := run.sendable_id) in self.ids:
+            self._planner.add(run)
+            del self.ids[dlq_id]
+
+    def rest_is_missing(self) -> None:
+        for dlq_id in self.ids:
+            self._planner.add_missing(dlq_id)
 
 
 def _fingerprints(given: Any) -> frozenset[str]:
@@ -74,6 +98,8 @@ def _overrides(action: str, given: dict[str, Any]) -> dict[str, Any]:
     if twice:
         raise TypeError(f"{min(twice)} is given twice, by itself and in overrides")
     overrides = {name: value for name, value in {**together, **apart}.items() if value is not None}
+    if "label" in overrides and not isinstance(overrides["label"], str):
+        overrides["label"] = list(overrides["label"])  # which may be read once only
     if action == "delete" and overrides:
         raise ValueError(f"a delete starts no run, and takes no overrides; got {', '.join(overrides)}")
     return overrides
@@ -88,8 +114,6 @@ def overrides_as_json(overrides: dict[str, Any]) -> dict[str, Any]:
     if isinstance(flow, FlowControl):
         period = _seconds(flow.period) if isinstance(flow.period, timedelta) else flow.period
         plain["flow_control"] = {**asdict(flow), "period": period}
-    if "label" in plain and not isinstance(plain["label"], str):
-        plain["label"] = list(plain["label"])
     return plain
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from os import PathLike, fspath
 from pathlib import Path
 from queue import Empty
@@ -14,7 +14,7 @@ from ..triage import Summary
 from ._base import PROGRESS_SECONDS, File, Progress, RunOptions, check_workers, given
 from ._flow import MAX_WORKERS, Act, Ask, Request, redrive
 from ._model import Action, RedriveResult, RedriveStatus, Settings, Wave
-from ._planning import MOST_SINGLE_LOOKUPS, Planner, Selection
+from ._planning import Named, Planner, Selection
 from ._threads import Ended, Threads
 
 if TYPE_CHECKING:
@@ -178,19 +178,15 @@ class Redrive:
 
 
 def _add_named(planner: Planner, dlq: DLQClient, wanted: Selection) -> None:
-    ids: dict[str, None] = {}
-    given: Iterable[Any] = [wanted.ids] if isinstance(wanted.ids, FailedRun | str) else wanted.ids
-    for item in given:
-        if isinstance(named := wanted.named(item), FailedRun):
-            planner.add(named)
-        else:
-            ids[named] = None
-    if len(ids) > MOST_SINGLE_LOOKUPS:
+    named = Named(planner)
+    for item in [wanted.ids] if isinstance(wanted.ids, FailedRun | str) else wanted.ids:
+        named.take(item)
+    if named.needs_scan:
         for run in dlq.scan():
-            if run.dlq_id in ids:
-                planner.add(run)
-                del ids[run.dlq_id]
-    for dlq_id in ids:
+            named.take_of_scan(run)
+        named.rest_is_missing()
+        return
+    for dlq_id in named.ids:
         try:
             planner.add(dlq.get(dlq_id))
         except NotFoundError:
