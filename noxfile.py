@@ -40,9 +40,11 @@ NEWEST_SDK = "1.3.3"
 IN_TWO_PROCESSES = ("--numprocesses=2", "--dist=worksteal")
 SHOWN_IN_DOCS = "tests/test_docs.py::test_commands_print_what_is_shown"
 OF_THE_COMMAND_LINE = ("tests/cli", "tests/test_demo.py", "tests/unit/test_triage.py", SHOWN_IN_DOCS)
+# Each has a session of its own, with what only it needs.
+ELSEWHERE = ("tests/tools", "tests/distributed")
 OF_THE_CLIENT = (
     *IN_TWO_PROCESSES,
-    *(f"--ignore={path}" for path in ("tests/tools", *OF_THE_COMMAND_LINE[:-1])),
+    *(f"--ignore={path}" for path in (*ELSEWHERE, *OF_THE_COMMAND_LINE[:-1])),
     f"--deselect={SHOWN_IN_DOCS}",
 )
 
@@ -206,7 +208,7 @@ def tests_of_wheel(session: nox.Session) -> None:
     session.run("python", "-c", "import upstash_workflow_dlq as it; assert 'site-packages' in it.__file__, it.__file__")
     # The one test that is about the checkout.
     of_checkout = "tests/contract/test_checks.py::test_a_checkout_has_the_spec_in_its_root_only"
-    session.run("pytest", "--ignore=tests/tools", "--deselect", of_checkout)
+    session.run("pytest", *(f"--ignore={path}" for path in ELSEWHERE), "--deselect", of_checkout)
 
 
 @nox.session(allow_parallel=True)
@@ -260,6 +262,13 @@ def install_sdk(session: nox.Session, folder: str, version: str) -> None:
         *("--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"),
         external=True,
     )
+
+
+@nox.session
+def distributed(session: nox.Session) -> None:
+    """The recipe of docs/past-one-machine.md: two processes of Dask read a queue, also when one of them is killed."""
+    session.install("-e", ".[emulator]", *tools("distributed"))
+    session.run("pytest", *(session.posargs or ("tests/distributed",)))
 
 
 @nox.session
