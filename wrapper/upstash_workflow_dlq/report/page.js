@@ -111,6 +111,10 @@
   }
 
   function toggle(place, after, open) {
+    if (document.readyState === "loading") { // the details come last
+      addEventListener("DOMContentLoaded", () => toggle(place, after, open), { once: true });
+      return;
+    }
     const isOpen = open.getAttribute("aria-expanded") === "true";
     open.setAttribute("aria-expanded", String(!isOpen));
     if (isOpen) { after.nextSibling.remove(); return; }
