@@ -146,7 +146,7 @@ def rehearse(session: nox.Session) -> None:
             # As the vendor publishes it, with a server by region: 1, since that breaks.
             session.run("python", "-m", "tools.spec.update", f"{specs}/published.yaml", success_codes=[1])
             session.run("python", "-m", "tools.spec.regenerate")
-            session.install("-e", ".[cli,emulator,contract]", silent=True)
+            session.install("-e", ".[cli,emulator,contract,report]", silent=True)
             session.run("pytest", *OF_THE_CLIENT, *session.posargs)
 
 
@@ -330,7 +330,7 @@ def tests(session: nox.Session) -> None:
 
     `nox -s tests -- ARGS` passes ARGS to pytest, in one process and without coverage.
     """
-    session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("tests"))
     if session.posargs:
         session.run("pytest", *session.posargs)
         return

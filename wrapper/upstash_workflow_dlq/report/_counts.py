@@ -122,9 +122,11 @@ def _shown(group: Group, by: By, summary: Summary) -> dict[str, Any]:
 
 def bars(summary: Summary) -> list[Bar]:
     most = max((count for _, count in summary.timeline), default=1)
-    width = 100 / max(1, len(summary.timeline))
+    place = 100 / max(1, len(summary.timeline))
+    # A lonely bar is not to be a wall.
+    width = min(0.86 * place, 4)
     return [
-        Bar(start, count, number * width, width, 100 * count / most)
+        Bar(start, count, (number + 0.5) * place - width / 2, width, 100 * count / most)
         for number, (start, count) in enumerate(summary.timeline)
     ]
 

@@ -91,13 +91,15 @@
     open.setAttribute("aria-expanded", "false");
     open.addEventListener("click", () => toggle(place, made, open));
     at.append(open);
+    const workflow = element("td", "workflow");
+    workflow.append(element("span", "", run.workflow));
     const failure = element("td", "failure");
     failure.append(element("span", "", run.failure));
     const labels = element("td", "labels");
     for (const label of run.labels) labels.append(element("bdi", "tag", label), " ");
     const ends = run.ends === null ? "" : run.ends <= now ? "any moment" : moment(run.ends, 16);
     made.append(
-      at, element("td", "workflow", run.workflow), failure, element("td", "status", run.status ?? ""), labels,
+      at, workflow, failure, element("td", "status", run.status ?? ""), labels,
       element("td", "ends-at", ends),
     );
     return made;
