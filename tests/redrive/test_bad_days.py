@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from conftest import Connect
+from pairs import CLIENTS, in_pairs
 from redrives import planned
 from upstash_workflow_dlq import DLQClient, DLQError, RateLimitError, Retry
 from upstash_workflow_dlq.emulator import Emulator, Settings, faults
@@ -83,19 +84,20 @@ def stage(connect: Connect, tmp_path: Path) -> Iterator[Stage]:
         close()
 
 
-@pytest.mark.parametrize("retry", [None, QUICK], ids=["no retries", "retries"])
-@pytest.mark.parametrize(
-    "fault",
-    [
-        faults.reset(),
-        faults.reset_after_acting(),
-        faults.truncated(),
-        faults.status(500),
-        faults.html(502),
-        faults.html(200),
-        faults.status(503),
-    ],
-    ids=["reset", "reset after acting", "truncated", "500", "HTML 502", "HTML 200", "503"],
+@in_pairs(
+    {
+        "fault": [
+            faults.reset(),
+            faults.reset_after_acting(),
+            faults.truncated(),
+            faults.status(500),
+            faults.html(502),
+            faults.html(200),
+            faults.status(503),
+        ],
+        "retry": [None, QUICK],
+        "connect": CLIENTS,
+    }
 )
 def test_a_fault_of_a_fifth_of_all_requests_doubles_nothing(
     stage: Stage, fault: faults.Fault, retry: Retry | None
@@ -132,9 +134,12 @@ def test_of_a_lost_answer_only_the_new_id_is_lost(stage: Stage, fault: faults.Fa
     assert set(posts.values()) == {1}
 
 
-@pytest.mark.parametrize("retry", [None, QUICK], ids=["no retries", "retries"])
-@pytest.mark.parametrize(
-    "fault", [faults.burst_limit(reset_in=0), faults.too_many_requests(), faults.too_many_requests(0)], ids=str
+@in_pairs(
+    {
+        "fault": [faults.burst_limit(reset_in=0), faults.too_many_requests(), faults.too_many_requests(0)],
+        "retry": [None, QUICK],
+        "connect": CLIENTS,
+    }
 )
 def test_a_storm_of_limits_slows_it_down_and_ends_nothing(
     stage: Stage, fault: faults.Fault, retry: Retry | None
