@@ -99,7 +99,7 @@ def draw(picture: Path) -> None:
     from matplotlib import pyplot
     from matplotlib.ticker import StrMethodFormatter
 
-    figure, both = pyplot.subplots(1, 2, figsize=(9.6, 4), sharey=True, layout="constrained")
+    figure, both = pyplot.subplots(1, 2, figsize=(9.6, 4.4), sharey=True, layout="constrained")
     for axes, (title, share) in zip(both, STORIES.items(), strict=True):
         for name, colour, made in (("bulk resume", "tab:red", bulk(share)), ("redrive", "tab:blue", redriven(share))):
             sent, again = list(made.acted.values()), made.failed_again
@@ -110,7 +110,7 @@ def draw(picture: Path) -> None:
         axes.title.set_fontsize("medium")
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.grid(alpha=0.3)
-        axes.legend(fontsize="small", loc="center right")
+        axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     both[0].set_ylabel("runs")
     figure.savefig(picture, metadata={"Date": None})
 
