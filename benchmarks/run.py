@@ -330,7 +330,7 @@ def redrives(runs: int = 2000, workers: int = 16) -> None:
         with service(runs=runs, latency=0.02) as url:
             plan, path = Path(folder, "plan"), Path(folder, "redrive")
             with DLQClient(clients.TOKEN, base_url=url) as dlq:
-                ids = [run.dlq_id for run in dlq.list()]
+                ids = [run.dlq_id for run in dlq.list() if run.dlq_id]
                 Redrive.plan(plan, dlq, "resume", all=True).close()
 
             def redrive(run: Callable[[str, Path, int], int]) -> float:

@@ -1,4 +1,4 @@
-"""Draws 20,000 failed runs brought back by a bulk resume and by a redrive: how many were started, how many failed again.
+"""Draws 20,000 failed runs brought back by a bulk resume and by a redrive: how many were resumed and failed again.
 
 `python tools/draw_redrive.py docs/redrive.svg`. The redrive is the real one, on the clock of the tests' simulation, so
 an hour takes seconds, and the picture is the same each time.
@@ -62,7 +62,7 @@ def service(share: Share) -> Service:
 
 def bulk(share: Share) -> Service:
     made, now = service(share), 0.0
-    ids = [run.dlq_id for run in made.first()]
+    ids = list(made.queue)
     for first in range(0, RUNS, BATCH):
         now += LATENCY
         for dlq_id in ids[first : first + BATCH]:

@@ -170,7 +170,7 @@ def test_slow_answers_are_waited_for(stage: Stage) -> None:
 
 
 @pytest.fixture
-def pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int | None], None]]:
+def pages(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
     """SQLite's own limit of a file: it answers SQLITE_FULL, as for a disk without space. None: as many as there are."""
     connections: list[Any] = []
     init = SQLiteJournal.__init__
@@ -193,11 +193,8 @@ def test_a_full_disk_ends_it_before_it_sends(stage: Stage, pages: Callable[[int 
     emulator, dlq, redrive = stage(300)
     redrive.status()
     pages(0)
-    begun = 0
     with pytest.raises(JournalError, match="full") as error:
-        for _ in redrive.run(dlq, **{**NO_PAUSE, "canary": 300, "wave_max": 300}, workers=4):
-            begun += 1
-    assert not begun
+        next(redrive.run(dlq, **{**NO_PAUSE, "canary": 300, "wave_max": 300}, workers=4))
     acted = {item.dlq_id for item in emulator.started}
     assert len(acted) < 300
     written = {result.dlq_id: result for result in redrive.results()}

@@ -287,8 +287,11 @@ def test_killed_hundreds_of_times_at_any_moment(
 
 def test_what_is_written_is_synced_before_anything_is_sent(folder: Path) -> None:
     # No test here cuts the power. SQLite promises it for these two.
-    with Emulator(runs=1) as emulator, DLQClient(emulator.token, base_url=emulator.url) as dlq:
-        with Redrive.plan(folder / "synced", dlq, "resume", all=True) as redrive:
-            journal = redrive._file.journal
-            for pragma, value in (("journal_mode", "wal"), ("synchronous", 2)):
-                assert journal._connection.execute(f"PRAGMA {pragma}").fetchone() == (value,)
+    with (
+        Emulator(runs=1) as emulator,
+        DLQClient(emulator.token, base_url=emulator.url) as dlq,
+        Redrive.plan(folder / "synced", dlq, "resume", all=True) as redrive,
+    ):
+        connection = redrive._file.journal._connection
+        for pragma, value in (("journal_mode", "wal"), ("synchronous", 2)):
+            assert connection.execute(f"PRAGMA {pragma}").fetchone() == (value,)
