@@ -166,9 +166,7 @@ class _Redrive:
         if paused is not None and wave is not None:
             if not force:
                 raise (yield from self._paused(wave, paused))
-            number = wave.number
-            yield from self._keep(lambda journal: journal.set_wave_state(number, "done"))
-            fresh = True
+            fresh = True  # and paused until the canary is in the journal
         if again:
             yield from self._keep(lambda journal: journal.plan_again())
         if not force:
@@ -189,6 +187,7 @@ class _Redrive:
         number = wave.number
         if wave.state == "sending":
             yield from self._send(wave)
+        if wave.state != "watching":
             yield from self._keep(lambda journal: journal.set_wave_state(number, "watching"))
         wave = yield from self._wave()
         paused = self._reason_to_pause(wave)
@@ -263,7 +262,7 @@ class _Redrive:
         try:
             yield from self._send_all(wave)
         except JournalError as error:
-            yield from self._let_end()
+            yield from self._let_end(wave)
             with_ids = tuple(_result(outcome, self._tick.time) for outcome in self._outcomes if outcome.sent)
             raise JournalError(str(error), unwritten=with_ids) from error
         if self._error is not None:
@@ -315,13 +314,13 @@ class _Redrive:
         self._outcomes = []
         return claimed
 
-    def _let_end(self) -> Flow[None]:
+    def _let_end(self, wave: Wave) -> Flow[None]:
         """After the journal failed: nothing more is sent, what is under way still ends, and is written if it can be."""
         while self._in_flight:
             self._tick = yield Until(float("inf"))
             self._outcomes += [self._outcome(finished) for finished in self._tick.finished]
         with suppress(JournalError):
-            yield from self._turn()
+            yield from self._turn(0, wave.number)
 
     def _outcome(self, finished: Finished) -> Outcome:
         """What an answer means."""

@@ -273,8 +273,10 @@ class SQLiteJournal:
 
     @_as_journal_error
     def begin_wave(self, size: int, at: int) -> Wave | None:
-        """The next planned runs as a wave; None if there are none."""
+        """The next planned runs as a wave; None if there are none. A pause ends with it."""
         with self._changing() as connection:
+            connection.execute("UPDATE wave SET state = 'done' WHERE state = 'paused'")
+            connection.execute("INSERT OR REPLACE INTO about VALUES ('paused', NULL)")
             query = (
                 "UPDATE run SET wave = (SELECT coalesce(max(number), 0) + 1 FROM wave) WHERE number IN (SELECT number"
                 " FROM run WHERE state = 'planned' AND wave IS NULL ORDER BY attempts, entered, number LIMIT ?)"
