@@ -49,10 +49,12 @@ NEWEST_SDK = "1.3.3"
 # The second takes over half of what the first has left: tests of the network wait more than they compute.
 IN_TWO_PROCESSES = ("--numprocesses=2", "--dist=worksteal")
 SHOWN_IN_DOCS = "tests/test_docs.py::test_commands_print_what_is_shown"
-OF_THE_COMMAND_LINE = ("tests/cli", "tests/test_demo.py", "tests/unit/test_triage.py", SHOWN_IN_DOCS)
+OF_THE_COMMAND_LINE = ("tests/cli", "tests/report", "tests/test_demo.py", "tests/unit/test_triage.py", SHOWN_IN_DOCS)
+# Each has a session of its own, with what only it needs.
+ELSEWHERE = ("tests/tools", "tests/redrive", "tests/distributed", "tests/browser")
 OF_THE_CLIENT = (
     *IN_TWO_PROCESSES,
-    *(f"--ignore={path}" for path in ("tests/tools", "tests/redrive", *OF_THE_COMMAND_LINE[:-1])),
+    *(f"--ignore={path}" for path in (*ELSEWHERE, *OF_THE_COMMAND_LINE[:-1])),
     f"--deselect={SHOWN_IN_DOCS}",
 )
 
@@ -161,7 +163,7 @@ def rehearse(session: nox.Session) -> None:
             # As the vendor publishes it, with a server by region: 1, since that breaks.
             session.run("python", "-m", "tools.spec.update", f"{specs}/published.yaml", success_codes=[1])
             session.run("python", "-m", "tools.spec.regenerate")
-            session.install("-e", ".[cli,emulator,contract]", silent=True)
+            session.install("-e", ".[cli,emulator,contract,report]", silent=True)
             session.run("pytest", *OF_THE_CLIENT, *session.posargs)
 
 
@@ -177,7 +179,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(allow_parallel=True)
 def typing(session: nox.Session) -> None:
     """mypy --strict over everything written here, and over the generated client."""
-    session.install("-e", ".[cli,emulator,contract]", *tools("typing"))
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("typing"))
     session.run("mypy")
 
 
@@ -207,7 +209,7 @@ def package(session: nox.Session) -> None:
     install = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
     # From another folder: here, Python could find the packages in the checkout.
     with session.chdir(dist):
-        for extra in ([], ["contract"], ["cli"]):
+        for extra in ([], ["contract"], ["cli"], ["report"]):
             required = f"{wheel}[{extra[0]}]" if extra else wheel
             session.run(*install, "--quiet", required, external=True)
             session.run(python, "-I", script, *extra, external=True)
@@ -258,11 +260,11 @@ def tests_of_wheel(session: nox.Session) -> None:
     if len(session.posargs) != 1:
         session.error("pass the wheel: nox -s tests_of_wheel -- dist/NAME.whl")
     wheel = Path(session.posargs[0]).resolve()
-    session.install(f"{wheel}[cli,emulator,contract]", *tools("tests"))
+    session.install(f"{wheel}[cli,emulator,contract,report]", *tools("tests"))
     session.run("python", "-c", "import upstash_workflow_dlq as it; assert 'site-packages' in it.__file__, it.__file__")
     # The one test that is about the checkout.
     of_checkout = "tests/contract/test_checks.py::test_a_checkout_has_the_spec_in_its_root_only"
-    session.run("pytest", "--ignore=tests/tools", "--deselect", of_checkout)
+    session.run("pytest", *(f"--ignore={path}" for path in ELSEWHERE), "--deselect", of_checkout)
 
 
 @nox.session(allow_parallel=True)
@@ -320,6 +322,33 @@ def install_sdk(session: nox.Session, folder: str, version: str) -> None:
 
 
 @nox.session
+def distributed(session: nox.Session) -> None:
+    """The recipe of docs/past-one-machine.md: two processes of Dask read a queue, also when one of them is killed."""
+    session.install("-e", ".[emulator]", *tools("distributed"))
+    session.run("pytest", *(session.posargs or ("tests/distributed",)))
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Reports in headless Chromium, which the machine must have: looks, search, sorting, hostile payloads, 10,000 runs.
+
+    The pictures are kept in the session's folder. `-- --picture docs/report.png` draws the one in the docs anew.
+    """
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        session.error(
+            "browser needs Chromium or Chrome, and found none: install it (Debian: apt-get install chromium), or name "
+            "the program in CHROMIUM"
+        )
+    session.install("-e", ".[emulator,report]", *tools("browser"))
+    pictures = Path(session.create_tmp(), "pictures").resolve()
+    arguments = ("tests/browser", "--chromium", program, "--pictures", str(pictures))
+    session.run("pytest", *arguments, *session.posargs)
+    session.log(f"the pictures are in {pictures}")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Where the client stands against its peers: a table, `bench.json`, and docs/workers.svg. Takes three minutes.
 
@@ -344,8 +373,8 @@ def tests_of_tools(session: nox.Session) -> None:
 
 @nox.session
 def tests_of_cli(session: nox.Session) -> None:
-    """All tests of the command line and of triage below it. `-- ARGS` passes ARGS to pytest instead."""
-    session.install("-e", ".[cli,emulator,contract]", *tools("tests_of_cli"))
+    """All tests of the command line, of triage below it, and of reports. `-- ARGS` passes ARGS to pytest instead."""
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("tests_of_cli"))
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
@@ -365,7 +394,7 @@ def tests(session: nox.Session) -> None:
 
     `nox -s tests -- ARGS` passes ARGS to pytest, in one process and without coverage.
     """
-    session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("tests"))
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
@@ -373,4 +402,4 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "run", "-m", "pytest", *OF_THE_CLIENT)
     session.run("coverage", "combine", "--quiet")
     # The command line runs in processes of its own, at pseudo-terminals.
-    session.run("coverage", "report", "--omit=*/cli/*,*/redrive/*,*/triage.py")
+    session.run("coverage", "report", "--omit=*/cli/*,*/redrive/*,*/report/*,*/triage.py")

@@ -17,13 +17,12 @@ def bare_nox() -> list[str]:
     return sessions
 
 
-# Which take too long for a bare nox.
-LONG = ["rehearse", "tests_of_lowest"]
+ONLY_IN_CI = ("rehearse", "tests_of_lowest", "distributed", "browser")
 
 
-def test_each_session_of_bare_nox_runs_once_and_so_do_the_long_ones() -> None:
+def test_each_session_of_bare_nox_runs_once_and_so_do_the_slow_ones() -> None:
     run = [name for line in re.findall(r"^ *- run: nox -s (.+)$", WORKFLOW, re.M) for name in line.split()]
-    assert sorted(run) == sorted([*bare_nox(), *LONG])
+    assert sorted(run) == sorted([*bare_nox(), *ONLY_IN_CI])
 
 
 def test_the_tests_run_on_every_supported_python() -> None:

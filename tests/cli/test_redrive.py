@@ -406,6 +406,24 @@ class TestTheWrongFile:
             assert f"a.redrive is about the queue at {planned.url}, and this is {other.url}" in result.error
             assert other.requests == []
 
+    @pytest.mark.parametrize(
+        ("planned_at", "url", "is_refused"),
+        [
+            ("https://qstash.upstash.io", "https://qstash-us-east-1.upstash.io", True),
+            ("https://qstash.upstash.io", "https://qstash-eu-central-1.upstash.io", False),
+            ("http://127.0.0.1:1", "https://qstash.upstash.io", True),
+        ],
+    )
+    def test_one_of_another_region(
+        self, cli: Cli, planned: Emulator, monkeypatch: pytest.MonkeyPatch, planned_at: str, url: str, is_refused: bool
+    ) -> None:
+        with closing(sqlite3.connect("a.redrive")) as file, file:
+            file.execute("UPDATE about SET value = ? WHERE key = 'base_url'", (planned_at,))
+        monkeypatch.setattr(Redrive, "run", lambda *_, **__: (wave for wave in ()))  # asks nobody out there
+        result = cli("redrive", "run", "a.redrive", *FAST, "--url", url)
+        assert result.status == (4 if is_refused else 0)
+        assert ("nothing was sent: set --url" in result.err) is is_refused
+
     def test_one_of_another_account(self, cli: Cli, planned: Emulator) -> None:
         assert cli("delete", "--all", "--yes").status == 0
         before = writes(planned)

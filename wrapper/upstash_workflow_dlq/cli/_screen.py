@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from ._cells import UNREADABLE, age, cell, safe
-from ._session import Session, is_terminal, kept_for
+from ._session import Session, is_terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -146,6 +146,8 @@ def entered_at(run: FailedRun) -> datetime | None:
 
 def expires_in(run: FailedRun, retention: timedelta | None) -> str:
     """If the plan is unknown: the earliest end that the run's age leaves, marked with a sign."""
+    from upstash_workflow_dlq.triage import kept_for
+
     now = datetime.now(UTC)
     entered = entered_at(run)
     if entered is None:

@@ -207,7 +207,7 @@ class SQLiteJournal:
     @_as_journal_error
     def note(self, key: str, value: object) -> None:
         with self._changing() as connection:
-            connection.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, value))
+            connection.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, _text(value)))
 
     @_as_journal_error
     def noted(self, key: str) -> Any:
@@ -238,7 +238,7 @@ class SQLiteJournal:
             connection.executemany(
                 "UPDATE run SET state = ?, workflow_run_id = coalesce(?, workflow_run_id), error = ?, at = ?,"
                 " attempts = attempts - ? WHERE dlq_id = ?",
-                [(o.state, o.workflow_run_id, o.error, at, not o.sent, o.dlq_id) for o in outcomes],
+                [(o.state, _text(o.workflow_run_id), _text(o.error), at, not o.sent, o.dlq_id) for o in outcomes],
             )
             times = [outcome.created_at for outcome in outcomes if outcome.created_at is not None]
             if times:
@@ -313,10 +313,10 @@ class SQLiteJournal:
         with self._changing() as connection:
             for workflow_run_id, dlq_id, run in runs:
                 query = "SELECT number FROM run WHERE workflow_run_id = ? AND state = ?"
-                for (number,) in self._rows(query, workflow_run_id, State.STARTED):
+                for (number,) in self._rows(query, _text(workflow_run_id), State.STARTED):
                     connection.execute(
                         "UPDATE run SET state = ?, failed_again_as = ?, at = ? WHERE number = ?",
-                        (State.FAILED_AGAIN, dlq_id, at, number),
+                        (State.FAILED_AGAIN, _text(dlq_id), at, number),
                     )
                     connection.execute(
                         "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?)", (number, wave, *packed(run))
@@ -386,6 +386,11 @@ def _connected(path: Path) -> sqlite3.Connection:
     except OSError as error:
         raise JournalError(f"{path} cannot be read: {error.strerror}") from None
     return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+
+
+def _text(value: Any) -> Any:
+    """Half of a surrogate pair, which JSON may hold and SQLite may not, is written out."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def packed(run: FailedRun) -> tuple[bytes, int]:

@@ -42,7 +42,7 @@ def command() -> None:
     cls=FilteringCommand,
     epilog="""
     upstash-dlq redrive plan billing.redrive --action resume --label billing --dry-run
-    upstash-dlq redrive plan billing.redrive --action resume --label billing --failure FetchError
+    upstash-dlq redrive plan billing.redrive --action resume --fingerprint 1-d9fc08ceb2b8
     upstash-dlq redrive plan old.redrive --action delete --until 30d
     upstash-dlq redrive plan left.redrive --action restart --from left.txt --retries 0
     """,
