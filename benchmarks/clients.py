@@ -10,8 +10,8 @@ from typing import Any
 
 TOKEN = "benchmark-token"  # noqa: S105 - it guards nothing
 
-# A redrive that nothing slows down: one wave, and a single look after it.
-AT_FULL_SPEED: Any = {"rate": 10_000, "canary": 10**6, "wave_max": 10**6, "watch": timedelta(0)}
+# Of a redrive: all runs are one wave, with a single look after it.
+ONE_WAVE: Any = {"canary": 10**6, "wave_max": 10**6, "watch": timedelta(0)}
 
 # Called with the count after each run, to measure while the list is being read.
 Look = Callable[[int], object] | None
@@ -203,20 +203,20 @@ def resumes_async(url: str, ids: list[str], workers: int) -> int:
     return asyncio.run(resume())
 
 
-def redrive(url: str, path: Path, workers: int) -> int:
+def redrive(url: str, path: Path, **options: Any) -> int:
     from upstash_workflow_dlq import DLQClient
     from upstash_workflow_dlq.redrive import Redrive
 
     with DLQClient(TOKEN, base_url=url) as dlq, Redrive(path) as redrive:
-        return sum(wave.started for wave in redrive.run(dlq, workers=workers, **AT_FULL_SPEED))
+        return sum(wave.started for wave in redrive.run(dlq, **ONE_WAVE, **options))
 
 
-def redrive_async(url: str, path: Path, workers: int) -> int:
+def redrive_async(url: str, path: Path, **options: Any) -> int:
     from upstash_workflow_dlq import AsyncDLQClient
     from upstash_workflow_dlq.redrive import AsyncRedrive
 
     async def run() -> int:
         async with AsyncDLQClient(TOKEN, base_url=url) as dlq, AsyncRedrive(path) as redrive:
-            return sum([wave.started async for wave in redrive.run(dlq, workers=workers, **AT_FULL_SPEED)])
+            return sum([wave.started async for wave in redrive.run(dlq, **ONE_WAVE, **options)])
 
     return asyncio.run(run())

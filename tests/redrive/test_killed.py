@@ -267,7 +267,7 @@ def test_killed_hundreds_of_times_at_any_moment(
     folder: Path, nursery: Nursery, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     chance = random.Random(seed)
-    stage = Stage(folder, nursery, Ledger(monkeypatch), "sync", runs=300)
+    stage = Stage(folder, nursery, Ledger(monkeypatch), "sync", runs=200)
     stage.set()
     stage.emulator.settings.latency = 0.005
     options = {"workers": 8, "rate": 400, "canary": 5, "wave_max": 40, "watch": 0.02}
@@ -281,7 +281,7 @@ def test_killed_hundreds_of_times_at_any_moment(
         kills += 1
     stage.check_at_the_end()
     stage.emulator.stop()
-    assert kills >= 75
+    assert kills >= 50
     assert stage.unknown <= 8 * kills
 
 
