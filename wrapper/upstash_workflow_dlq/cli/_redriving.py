@@ -172,9 +172,8 @@ def _say_paused(session: Session, redrive: Redrive, file: str, reason: str, grou
         say(f"{count:,} refused: {safe(message or '')}")
     status = redrive.status()
     if count := status.remaining:
-        say(
-            f"{count:,} {'is' if count == 1 else 'are'} left. To go on all the same: {next_command('run', file, '--force')}"
-        )
+        left = f"{count:,} {'is' if count == 1 else 'are'} left"
+        say(f"{left}. To go on all the same: {next_command('run', file, '--force')}")
     elif status.counts[State.FAILED_AGAIN]:
         say(f"Nothing is left. To try those that failed again: {next_command('run', file, '--force', '--again')}")
 
