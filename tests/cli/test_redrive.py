@@ -419,7 +419,7 @@ class TestTheWrongFile:
     ) -> None:
         with closing(sqlite3.connect("a.redrive")) as file, file:
             file.execute("UPDATE about SET value = ? WHERE key = 'base_url'", (planned_at,))
-        monkeypatch.setattr(Redrive, "run", lambda *_, **__: (wave for wave in ()))  # asks nobody out there
+        monkeypatch.setattr(Redrive, "run", lambda *_, **__: (number for number in range(0)))  # asks nobody out there
         result = cli("redrive", "run", "a.redrive", *FAST, "--url", url)
         assert result.status == (4 if is_refused else 0)
         assert ("nothing was sent: set --url" in result.err) is is_refused

@@ -171,8 +171,9 @@ def _say_paused(session: Session, redrive: Redrive, file: str, reason: str, grou
     for message, count in refused.most_common(MOST_REFUSALS):
         say(f"{count:,} refused: {safe(message or '')}")
     status = redrive.status()
-    if status.remaining:
-        say(f"{status.remaining:,} are left. To go on all the same: {next_command('run', file, '--force')}")
+    if count := status.remaining:
+        left = f"{count:,} {'is' if count == 1 else 'are'} left"
+        say(f"{left}. To go on all the same: {next_command('run', file, '--force')}")
     elif status.counts[State.FAILED_AGAIN]:
         say(f"Nothing is left. To try those that failed again: {next_command('run', file, '--force', '--again')}")
 
