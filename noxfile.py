@@ -19,6 +19,7 @@ nox.options.sessions = [
     "drift",
     "package",
     "demo",
+    "docs",
     "tests_of_tools",
     "tests_of_cli",
     "tests_of_redrive",
@@ -224,6 +225,17 @@ def demo(session: nox.Session) -> None:
     """A night on call from start to end: the command line, against the emulator."""
     session.install("-e", ".[cli,emulator]", silent=True)
     session.run("python", "examples/night.py")
+
+
+@nox.session(allow_parallel=True)
+def docs(session: nox.Session) -> None:
+    """Build the site in site/, and check its links, what it loads, and that it shows every public name."""
+    session.install("-e", ".[cli,emulator,contract]", *tools("docs"), silent=True)
+    session.run("python", "-m", "tools.site.commands", "build/commands.md")
+    # Zensical leaves pages behind that are no longer there.
+    shutil.rmtree(ROOT / "site", ignore_errors=True)
+    session.run("zensical", "build", "--strict", "--clean", "--config-file", "mkdocs.yml")
+    session.run("python", "-m", "tools.site.check", "site")
 
 
 @nox.session

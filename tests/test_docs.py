@@ -35,7 +35,7 @@ from upstash_workflow_dlq.emulator import Emulator
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [README, *DOCS, *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"))]
 
 
@@ -113,22 +113,11 @@ def own_logging(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logging.getLogger("upstash_workflow_dlq"), "level", logging.NOTSET)
 
 
-@pytest.mark.usefixtures("queue", "own_logging")
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
-def test_code_runs_from_top_to_bottom_and_prints_what_is_shown(page: Path) -> None:
-    namespace: dict[str, Any] = {"__name__": page.stem}
-    for block in blocks(page):
-        printed = io.StringIO()
-        with redirect_stdout(printed):
-            # Padded, so that a traceback points into the page.
-            exec(compile("\n" * block.line + block.code, str(page), "exec"), namespace)  # noqa: S102
-        assert printed.getvalue() == block.output, f"{page.name}, line {block.line}"
-
-
 @dataclass(frozen=True)
 class Typed:
     """A command in a ```console block, and what it prints."""
 
+    line: int
     command: str
     printed: str
 
@@ -136,24 +125,52 @@ class Typed:
 def typed(page: Path) -> list[Typed]:
     found = []
     for token in tokens(page):
-        if token.info == "console":
+        if token.info == "console" and token.map is not None:
             for part in re.split(r"^\$ ", token.content, flags=re.MULTILINE)[1:]:
                 command, _, printed = part.partition("\n")
-                found.append(Typed(command, printed.rstrip("\n")))
+                found.append(Typed(token.map[0] + 1, command, printed.rstrip("\n")))
     return found
 
 
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.usefixtures("queue", "own_logging")
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page) and not typed(page)], ids=name_of)
+def test_code_runs_from_top_to_bottom_and_prints_what_is_shown(page: Path) -> None:
+    namespace: dict[str, Any] = {"__name__": page.stem}
+    for block in blocks(page):
+        run_code(page, block, namespace)
+
+
+def run_code(page: Path, block: Block, namespace: dict[str, Any]) -> None:
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        # Padded, so that a traceback points into the page.
+        exec(compile("\n" * block.line + block.code, str(page), "exec"), namespace)  # noqa: S102
+    assert printed.getvalue() == block.output, f"{page.name}, line {block.line}"
+
+
 @pytest.mark.untraced
-@pytest.mark.parametrize("page", [page for page in PAGES if typed(page)], ids=lambda page: page.name)
-def test_commands_print_what_is_shown(page: Path) -> None:
-    """On one queue, from top to bottom. UPDATE_DOCS=1 writes it into the page."""
+@pytest.mark.usefixtures("own_logging")
+@pytest.mark.parametrize("page", [page for page in PAGES if typed(page)], ids=name_of)
+def test_commands_print_what_is_shown(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one queue, from top to bottom, and so does the code between them. UPDATE_DOCS=1 writes it into the page."""
     text = page.read_text("utf-8")
+    namespace: dict[str, Any] = {"__name__": page.stem}
     with Emulator(runs=250) as emulator:
-        for block in typed(page):
+        for name, value in emulator.environ.items():
+            monkeypatch.setenv(name, value)
+        parts: list[Typed | Block] = [*typed(page), *blocks(page)]
+        for block in sorted(parts, key=lambda part: part.line):
+            if isinstance(block, Block):
+                run_code(page, block, namespace)
+                continue
             program, *arguments = shlex.split(block.command)
             assert program == "upstash-dlq"
             with Terminal(*arguments, columns=110, lines=80, env=emulator.environ) as terminal:
-                if "--flow-key" in arguments:
+                if arguments[0] in ("resume", "restart") and "--dry-run" not in arguments:
                     terminal.wait_for("[y/N]")
                     terminal.enter("y\n")
                 terminal.ended()
@@ -168,6 +185,10 @@ def test_commands_print_what_is_shown(page: Path) -> None:
                 assert shown == block.printed, f"$ {block.command}"
     if os.environ.get("UPDATE_DOCS"):
         page.write_text(text, "utf-8")
+
+
+def test_the_tutorial_serves_the_queue_that_it_is_compared_with() -> None:
+    assert "upstash-dlq emulator --port 8080 --runs 250 --fixed" in (ROOT / "docs" / "tutorial.md").read_text("utf-8")
 
 
 def test_the_first_example_shows_runs() -> None:
@@ -241,7 +262,7 @@ def test_every_field_of_a_run_is_described() -> None:
     assert named >= public(FailedRun) | public(FailureFunction)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_to_what_is_there(page: Path) -> None:
     links = [
         str(child.attrs.get("href", child.attrs.get("src")))

@@ -1,9 +1,11 @@
 """What failed, how often and since when: failed runs in groups. Pure: it reads runs, and asks nobody.
 
+```python
 from upstash_workflow_dlq.triage import summarize
 
 for group in summarize(dlq.scan()).groups:
     print(group.count, group.failure, group.workflows)
+```
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ __all__ = ["By", "Group", "Summarizer", "Summary", "fingerprint", "summarize", "
 T = TypeVar("T")
 
 By = Literal["failure", "workflow", "label", "status", "hour", "day"]
+"""What failed runs are grouped by."""
 
 _VERSION = 1
 """Of the fingerprints. Whatever gives other groups needs another one: people keep fingerprints in scripts."""
@@ -98,7 +101,7 @@ def fingerprint(run: FailedRun) -> str:
 
 
 def workflow_path(run: FailedRun) -> str:
-    """The path of the workflow's URL, without host and query; the URL if it has none, and "" without a URL."""
+    """The path of the run's workflow URL, without host and query; the URL if it has none, and "" without a URL."""
     try:
         return _path(run.workflow_url or "")
     except ValueError:
@@ -183,7 +186,7 @@ class Summary:
 
 
 def summarize(runs: Iterable[FailedRun], *, by: By = "failure") -> Summary:
-    """Groups runs by failure, workflow, label, status, or by the hour or day of their failure.
+    """Groups `runs` by failure, workflow, label, status, or by the hour or day of their failure.
 
     The key is "" for runs that have nothing of the kind. A run counts in the group of each of its labels. Memory grows
     with the number of groups, not of runs. For runs that come asynchronously, see `Summarizer`.
