@@ -39,9 +39,9 @@ def _lines() -> Iterator[str]:
     for name in app.list_commands(context):
         yield from _command(context, name)
     yield from ("## Filters", "", "Wherever runs are selected. All that are given must match.", "")
-    yield from _table(context, _filters())
+    yield from _options_of(context, _filters())
     yield from ("## Options of every command", "", "They are taken before and after the name of the command.", "")
-    yield from _table(context, app.get_params(context))
+    yield from _options_of(context, app.get_params(context))
 
 
 def _command(parent: click.Context, name: str) -> Iterator[str]:
@@ -58,7 +58,7 @@ def _command(parent: click.Context, name: str) -> Iterator[str]:
         return
     yield from ("```text", " ".join(command.get_usage(context).split()).removeprefix("Usage: "), "```", "")
     shared = EVERYWHERE | (FILTERS if _takes_filters(command) else frozenset())
-    yield from _table(context, [param for param in command.get_params(context) if param.name not in shared])
+    yield from _options_of(context, [param for param in command.get_params(context) if param.name not in shared])
     if _takes_filters(command):
         yield from ("Also all [filters](#filters).", "")
     if command.epilog:
@@ -72,19 +72,19 @@ def _takes_filters(command: click.Command) -> bool:
     return {param.name for param in command.params} >= FILTERS
 
 
-def _table(context: click.Context, params: list[click.Parameter] | list[click.Option]) -> Iterator[str]:
+def _options_of(context: click.Context, params: list[click.Parameter] | list[click.Option]) -> Iterator[str]:
     described = [
         record for param in params if "--help" not in param.opts and (record := param.get_help_record(context))
     ]
     records = [(option, text) for option, text in described if text]
     if records:
-        yield from ("| option | does |", "|---|---|")
-        yield from (f"| `{option}` | {_cell(text)} |" for option, text in records)
+        yield from (f"- `{option}`: {_plain(text)}" for option, text in records)
         yield ""
 
 
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*")
+def _plain(text: str) -> str:
+    """Help is no Markdown, but for its `code`."""
+    return " ".join(text.split()).replace("<", "&lt;").replace("*", "\\*")
 
 
 def _help_of_the_emulator() -> str:

@@ -1,16 +1,16 @@
 """What can go wrong, as one small tree.
 
     DLQError
-    ├── ConfigurationError        no token, an unknown region, a base URL that would expose the token
+    ├── ConfigurationError        no token, an unknown region, a base URL that is not safe
     ├── ClientClosedError         a closed client was used; also a RuntimeError
     ├── TransportError            no connection, a timeout; __cause__ is the httpx error
-    ├── APIError                  the service answered with something other than success
+    ├── APIError                  the service refused, or failed
     │   ├── BadRequestError       400
     │   ├── AuthenticationError   401, 403
     │   ├── NotFoundError         404
     │   ├── RateLimitError        429
     │   └── ServerError           5xx
-    ├── InvalidResponseError      a success that does not answer the question; also a ValueError
+    ├── InvalidResponseError      a success that cannot be read; also a ValueError
     ├── PaginationError           a cursor came back a second time
     └── BulkError                 a bulk call stopped midway; __cause__ says why
 

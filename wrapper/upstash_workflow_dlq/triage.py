@@ -147,7 +147,8 @@ class Group:
         key: what they have in common. By failure, a fingerprint.
         failure: that of the newest run; None if it cannot be read.
         count: how many they are.
-        first, last: when the first and the last of them entered the queue, or else were created; None if unknown.
+        first: when the first of them entered the queue, or else was created; None if unknown.
+        last: when the last of them did.
         workflows: the most frequent paths of workflows, at most 10.
         statuses: the most frequent HTTP statuses that were answered, at most 10.
         example: the dlq_id of the newest run.
@@ -173,7 +174,8 @@ class Summary:
         groups: the largest first; groups of one size by key.
         timeline: how many runs failed when: start and count of equal spans of time, without gaps, at most 200.
         entered: the same, of the runs alone whose `entered_at` is known: what expires is counted from there.
-        first, last: the times of the first and the last run; None if no run has one.
+        first: the time of the first run; None if no run has one.
+        last: the time of the last run.
     """
 
     by: str
