@@ -50,15 +50,24 @@ NEWEST_SDK = "1.3.3"
 # The second takes over half of what the first has left: tests of the network wait more than they compute.
 IN_TWO_PROCESSES = ("--numprocesses=2", "--dist=worksteal")
 SHOWN_IN_DOCS = "tests/test_docs.py::test_commands_print_what_is_shown"
-OF_THE_COMMAND_LINE = ("tests/cli", "tests/test_demo.py", "tests/unit/test_triage.py", SHOWN_IN_DOCS)
+OF_THE_COMMAND_LINE = ("tests/cli", "tests/report", "tests/test_demo.py", "tests/unit/test_triage.py", SHOWN_IN_DOCS)
+# Each has a session of its own, with what only it needs.
+ELSEWHERE = ("tests/tools", "tests/redrive", "tests/distributed", "tests/browser")
 OF_THE_CLIENT = (
     *IN_TWO_PROCESSES,
-    *(f"--ignore={path}" for path in ("tests/tools", "tests/redrive", *OF_THE_COMMAND_LINE[:-1])),
+    *(f"--ignore={path}" for path in (*ELSEWHERE, *OF_THE_COMMAND_LINE[:-1])),
     f"--deselect={SHOWN_IN_DOCS}",
 )
 
 ROOT = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+EXTRAS = sorted(PYPROJECT["project"]["optional-dependencies"])
+LICENCES = """\
+# Licences of what this depends on
+
+The package itself is under the MIT licence. This is what it and all of its extras install, with what that installs in
+turn. Made by `nox -s licences`.
+"""
 
 
 def tools(*groups: str) -> list[str]:
@@ -155,7 +164,7 @@ def rehearse(session: nox.Session) -> None:
             # As the vendor publishes it, with a server by region: 1, since that breaks.
             session.run("python", "-m", "tools.spec.update", f"{specs}/published.yaml", success_codes=[1])
             session.run("python", "-m", "tools.spec.regenerate")
-            session.install("-e", ".[cli,emulator,contract]", silent=True)
+            session.install("-e", ".[cli,emulator,contract,report]", silent=True)
             session.run("pytest", *OF_THE_CLIENT, *session.posargs)
 
 
@@ -171,7 +180,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(allow_parallel=True)
 def typing(session: nox.Session) -> None:
     """mypy --strict over everything written here, and over the generated client."""
-    session.install("-e", ".[cli,emulator,contract]", *tools("typing"))
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("typing"))
     session.run("mypy")
 
 
@@ -201,10 +210,49 @@ def package(session: nox.Session) -> None:
     install = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
     # From another folder: here, Python could find the packages in the checkout.
     with session.chdir(dist):
-        for extra in ([], ["contract"], ["cli"]):
+        for extra in ([], ["contract"], ["cli"], ["report"]):
             required = f"{wheel}[{extra[0]}]" if extra else wheel
             session.run(*install, "--quiet", required, external=True)
             session.run(python, "-I", script, *extra, external=True)
+
+
+@nox.session(venv_backend="uv")
+def tests_of_lowest(session: nox.Session) -> None:
+    """All tests but those of the tools, with the lowest versions that pyproject.toml allows. Needs uv."""
+    session.install("--resolution=lowest-direct", "-e", ".[cli,emulator,contract,report]", *tools("tests"))
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    # What is loaded, and how a bar is drawn, differs. No promise is about that.
+    of_speed = "tests/unit/test_api.py::test_a_start_and_a_list_load_nothing_they_do_not_use"
+    session.run("pytest", "--ignore=tests/tools", f"--deselect={of_speed}", *IN_TWO_PROCESSES)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look all that we depend on up among known vulnerabilities. Needs the internet."""
+    session.install("-e", f".[{','.join(EXTRAS)}]", *tools("audit"))
+    session.run("pip-audit", "--strict", "--skip-editable", "--desc=off", *session.posargs)
+
+
+@nox.session
+def licences(session: nox.Session) -> None:
+    """Write docs/licences.md: what we depend on, and under which licences."""
+    session.install("-e", f".[{','.join(EXTRAS)}]")
+    python = str(Path(session.bin, "python"))
+    left_out = ("--ignore-packages", PYPROJECT["project"]["name"], "pip", "setuptools", "wheel")
+    with tempfile.TemporaryDirectory() as folder:
+        # In an environment of its own: it is none of our dependencies.
+        session.run("python", "-m", "venv", folder)
+        tool = Path(folder, "bin", "python")
+        session.run(str(tool), "-m", "pip", "install", "--quiet", *tools("licences"), external=True)
+        table = session.run(
+            *(str(tool), "-m", "piplicenses", f"--python={python}", "--format=markdown", "--from=mixed"),
+            *("--with-urls", "--no-version", *left_out),
+            external=True,
+            silent=True,
+        )
+    Path("docs/licences.md").write_text(f"{LICENCES}\n{str(table).strip()}\n", "utf-8")
 
 
 @nox.session
@@ -213,11 +261,11 @@ def tests_of_wheel(session: nox.Session) -> None:
     if len(session.posargs) != 1:
         session.error("pass the wheel: nox -s tests_of_wheel -- dist/NAME.whl")
     wheel = Path(session.posargs[0]).resolve()
-    session.install(f"{wheel}[cli,emulator,contract]", *tools("tests"))
+    session.install(f"{wheel}[cli,emulator,contract,report]", *tools("tests"))
     session.run("python", "-c", "import upstash_workflow_dlq as it; assert 'site-packages' in it.__file__, it.__file__")
     # The one test that is about the checkout.
     of_checkout = "tests/contract/test_checks.py::test_a_checkout_has_the_spec_in_its_root_only"
-    session.run("pytest", "--ignore=tests/tools", "--deselect", of_checkout)
+    session.run("pytest", *(f"--ignore={path}" for path in ELSEWHERE), "--deselect", of_checkout)
 
 
 @nox.session(allow_parallel=True)
@@ -230,7 +278,7 @@ def demo(session: nox.Session) -> None:
 @nox.session(allow_parallel=True)
 def docs(session: nox.Session) -> None:
     """Build the site in site/, and check its links, what it loads, and that it shows every public name."""
-    session.install("-e", ".[cli,emulator,contract]", *tools("docs"), silent=True)
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("docs"), silent=True)
     session.run("python", "-m", "tools.site.commands", "build/commands.md")
     # Zensical leaves pages behind that are no longer there.
     shutil.rmtree(ROOT / "site", ignore_errors=True)
@@ -285,6 +333,33 @@ def install_sdk(session: nox.Session, folder: str, version: str) -> None:
 
 
 @nox.session
+def distributed(session: nox.Session) -> None:
+    """The recipe of docs/past-one-machine.md: two processes of Dask read a queue, also when one of them is killed."""
+    session.install("-e", ".[emulator]", *tools("distributed"))
+    session.run("pytest", *(session.posargs or ("tests/distributed",)))
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Reports in headless Chromium, which the machine must have: looks, search, sorting, hostile payloads, 10,000 runs.
+
+    The pictures are kept in the session's folder. `-- --picture docs/report.png` draws the one in the docs anew.
+    """
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        session.error(
+            "browser needs Chromium or Chrome, and found none: install it (Debian: apt-get install chromium), or name "
+            "the program in CHROMIUM"
+        )
+    session.install("-e", ".[emulator,report]", *tools("browser"))
+    pictures = Path(session.create_tmp(), "pictures").resolve()
+    arguments = ("tests/browser", "--chromium", program, "--pictures", str(pictures))
+    session.run("pytest", *arguments, *session.posargs)
+    session.log(f"the pictures are in {pictures}")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Where the client stands against its peers: a table, `bench.json`, and docs/workers.svg. Takes three minutes.
 
@@ -303,14 +378,14 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def tests_of_tools(session: nox.Session) -> None:
     """All tests of tools/, which run on one Python and are not shipped. `-- ARGS` passes ARGS to pytest instead."""
-    session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("tests"))
     session.run("pytest", *(session.posargs or ("tests/tools", *IN_TWO_PROCESSES)))
 
 
 @nox.session
 def tests_of_cli(session: nox.Session) -> None:
-    """All tests of the command line and of triage below it. `-- ARGS` passes ARGS to pytest instead."""
-    session.install("-e", ".[cli,emulator,contract]", *tools("tests_of_cli"))
+    """All tests of the command line, of triage below it, and of reports. `-- ARGS` passes ARGS to pytest instead."""
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("tests_of_cli"))
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
@@ -330,7 +405,7 @@ def tests(session: nox.Session) -> None:
 
     `nox -s tests -- ARGS` passes ARGS to pytest, in one process and without coverage.
     """
-    session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("tests"))
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
@@ -338,4 +413,4 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "run", "-m", "pytest", *OF_THE_CLIENT)
     session.run("coverage", "combine", "--quiet")
     # The command line runs in processes of its own, at pseudo-terminals.
-    session.run("coverage", "report", "--omit=*/cli/*,*/redrive/*,*/triage.py")
+    session.run("coverage", "report", "--omit=*/cli/*,*/redrive/*,*/report/*,*/triage.py")

@@ -28,6 +28,9 @@ class BlockingClient:
     def scan(self, *dates: Any, **arguments: Any) -> BlockingRuns:
         return BlockingRuns(self.wrapped.scan(*dates, **arguments), self._portal)
 
+    def windows(self, *arguments: Any, **filters: Any) -> Any:
+        return self.wrapped.windows(*arguments, **filters)
+
     @property
     def response_hooks(self) -> Any:
         return self.wrapped.response_hooks

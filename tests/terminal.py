@@ -1,4 +1,4 @@
-"""A terminal: a real pseudo-terminal, and what a person would see on it."""
+"""A terminal: a real pseudo-terminal, and what a person would see on it. UPDATE_SCREENS=1 writes the screens anew."""
 
 from __future__ import annotations
 
@@ -13,20 +13,28 @@ import sys
 import termios
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 import pyte
 
 # Prints the screen as text; a command that hangs is a failure of its own.
 PATIENCE = 20.0
 
+SCREENS = Path(__file__).parent / "cli" / "screens"
+
 
 class Terminal:
-    """One command in it. `screen` has what is shown now, `said` all that was ever written."""
+    """One command in it. `screen` has what is shown now, `said` all that was ever written; `stdout`: goes elsewhere."""
 
     def __init__(
-        self, *arguments: str, columns: int = 100, lines: int = 40, env: Mapping[str, str] | None = None
+        self,
+        *arguments: str,
+        columns: int = 100,
+        lines: int = 40,
+        env: Mapping[str, str] | None = None,
+        stdout: IO[bytes] | None = None,
     ) -> None:
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
@@ -39,7 +47,8 @@ class Terminal:
             if name not in (env or {}):
                 surroundings.pop(name, None)
         self.process = subprocess.Popen(  # noqa: S603
-            command, stdin=terminal, stdout=terminal, stderr=terminal, env=surroundings, start_new_session=True,
+            command, stdin=terminal, stdout=stdout or terminal, stderr=terminal,
+            env=surroundings, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
         os.close(terminal)
@@ -58,6 +67,12 @@ class Terminal:
     def interrupt(self) -> None:
         """Ctrl-C, as the terminal sends it."""
         self.enter("\x03")
+
+    def close(self) -> None:
+        """As a window is closed, or a connection is lost."""
+        if self._main >= 0:
+            os.close(self._main)
+            self._main = -1
 
     def wait_for(self, text: str) -> str:
         """Until the screen shows this."""
@@ -100,4 +115,12 @@ class Terminal:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait()
-        os.close(self._main)
+        self.close()
+
+
+def seen(name: str, screen: str) -> None:
+    """The screen is as it was committed."""
+    path = SCREENS / f"{name}.txt"
+    if os.environ.get("UPDATE_SCREENS"):
+        path.write_text(f"{screen}\n", "utf-8")
+    assert f"{screen}\n" == path.read_text("utf-8")

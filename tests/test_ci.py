@@ -1,4 +1,4 @@
-"""The CI workflow runs the sessions of a bare nox and `rehearse`, each once."""
+"""The CI workflow runs the sessions of a bare nox, and some that take too long for it, each once."""
 
 from __future__ import annotations
 
@@ -17,9 +17,12 @@ def bare_nox() -> list[str]:
     return sessions
 
 
-def test_each_session_of_bare_nox_runs_once_and_so_does_rehearse() -> None:
+ONLY_IN_CI = ("rehearse", "tests_of_lowest", "distributed", "browser")
+
+
+def test_each_session_of_bare_nox_runs_once_and_so_do_the_slow_ones() -> None:
     run = [name for line in re.findall(r"^ *- run: nox -s (.+)$", WORKFLOW, re.M) for name in line.split()]
-    assert sorted(run) == sorted([*bare_nox(), "rehearse"])
+    assert sorted(run) == sorted([*bare_nox(), *ONLY_IN_CI])
 
 
 def test_the_tests_run_on_every_supported_python() -> None:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 
@@ -28,37 +29,56 @@ NAMES = app.list_commands(CONTEXT)
 IDS = [run["dlqId"] for run in failed_runs(60)]
 
 
+def command_of(typed: str) -> click.Command:
+    """One that may have words in it, as `redrive plan`."""
+    found: click.Command = app
+    for word in typed.split():
+        assert isinstance(found, click.Group)
+        below = found.get_command(CONTEXT, word)
+        assert below is not None
+        found = below
+    return found
+
+
+def all_commands() -> Iterator[str]:
+    for name in NAMES:
+        yield name
+        command = command_of(name)
+        if isinstance(command, click.Group):
+            yield from (f"{name} {below}" for below in command.list_commands(CONTEXT))
+
+
 def examples(name: str) -> list[str]:
-    command = app.get_command(CONTEXT, name)
-    assert command is not None
+    command = command_of(name)
     return [line.strip() for line in (command.epilog or "").splitlines() if line.strip()]
 
 
 def test_every_command_of_the_design_is_there() -> None:
     assert [
         *("list", "show", "count", "summary", "watch", "check", "doctor", "resume", "restart", "delete"),
-        *("callback", "completion", "emulator"),
+        *("redrive", "callback", "completion", "emulator", "report"),
     ] == NAMES
+    assert {name for name in all_commands() if " " in name} == {
+        *("redrive plan", "redrive run", "redrive status", "redrive results", "redrive rate")
+    }
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "emulator"])
+@pytest.mark.parametrize("name", [name for name in all_commands() if name != "emulator"])
 def test_each_command_has_help_with_examples(cli: Cli, name: str) -> None:
-    result = cli(name, "--help")
+    result = cli(*name.split(), "--help")
     assert (result.status, result.err) == (0, "")
     assert "Examples:" in result.out
     assert len(examples(name)) >= 2
     assert all(example in result.out for example in examples(name))
     assert max(map(len, result.lines)) <= 110
     assert not re.search(r"x>|as the next|Show it\.", result.out)
-    command = app.get_command(CONTEXT, name)
-    assert command is not None
-    for option in command.params:
+    for option in command_of(name).params:
         if isinstance(option, click.Option) and option.multiple and not isinstance(option, Once):
             assert option.help, option.name
             assert "Repeatable." in option.help, option.name
 
 
-EXAMPLES = [example for name in NAMES for example in examples(name) if " watch" not in example]
+EXAMPLES = [example for name in all_commands() for example in examples(name) if " watch " not in example]
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -75,8 +95,13 @@ def test_an_example_works_as_it_is_written(
         command = re.findall(r"\$\((.*)\)", command)[0]
     program, *arguments = shlex.split(command)
     assert program == "upstash-dlq"
-    if "--dry-run" not in arguments and arguments[0] in ("resume", "restart", "delete", "callback"):
+    if arguments[0] == "redrive" and arguments[1] != "plan":
+        assert cli("redrive", "plan", arguments[2], "--action", "resume", *IDS[:5]).status == 0
+    asks = ("resume", "restart", "delete", "callback", "redrive run")
+    if "--dry-run" not in arguments and " ".join(arguments).startswith(asks) and "--yes" not in arguments:
         arguments.append("--yes")
+    if arguments[:2] == ["redrive", "run"]:
+        arguments += ["--watch", "0s"]
     result = cli(*arguments)
     if "us-east-1" in example:
         assert result.status == 4  # its token is not here
@@ -113,6 +138,9 @@ class TestCompletion:
             ("upstash-dlq summary --b", {"--by"}),
             ("upstash-dlq summary --by wo", {"workflow"}),
             ("upstash-dlq list -o js", {"json", "jsonl"}),
+            ("upstash-dlq redrive r", {"run", "results", "rate"}),
+            ("upstash-dlq redrive run a.redrive --ma", {"--max-failures"}),
+            ("upstash-dlq redrive plan a.redrive --action re", {"resume", "restart"}),
         ],
     )
     def test_bash_completes_commands_options_and_values(self, typed: str, offered: set[str], tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,6 +59,10 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, Any]]
 
     def answer(connection: socket.socket, number: int, head: bytes) -> None:
         is_list = b"/dlq?" in head.split(b"\r\n")[0]
+        if head.startswith(b"POST"):
+            error = json.dumps({"error": payloads[0]["workflowRunId"]}).encode()
+            connection.sendall(response(error, status="400 Bad Request"))
+            return
         body: Any = {"messages": payloads} if is_list else payloads[0]
         connection.sendall(response(json.dumps(body).encode()))
 
@@ -89,6 +94,31 @@ def test_no_command_lets_it_through(cli: Cli, serve: Callable[..., None], attack
     # JSON keeps every byte.
     assert cli("list", "-o", "json").json == [payload]
     assert cli("show", "1752829295505-0", "-o", "json").json == payload
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=list(ATTACKS))
+def test_no_redrive_lets_it_through(
+    cli: Cli, attack: str, serve: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    serve(hostile(attack))
+    for command, code in (
+        ("plan a.redrive --action resume --all --dry-run", 0),
+        ("plan a.redrive --action resume --all", 0),
+        ("run a.redrive --yes --watch 0s", 3),  # it is answered with the run, which was refused as it was
+        ("run a.redrive --yes", 3),
+        *(("status a.redrive", 0), ("status a.redrive -o json", 0)),
+        *(("results a.redrive", 0), ("results a.redrive -o csv", 0)),
+    ):
+        result = cli("redrive", *command.split())
+        assert result.status == code, result.err
+        assert is_harmless(result.out.replace("\t", "")), command
+        assert is_harmless(result.err.replace("\t", "")), command
+        assert all("\r" not in line for line in (*result.lines, *result.err.splitlines()))
+    csv.field_size_limit(5_000_000)
+    rows = list(csv.reader(io.StringIO(cli("redrive", "results", "a.redrive", "-o", "csv").out)))
+    assert [len(row) for row in rows] == [6, 6]
+    assert not any(cell.lstrip().startswith(("=", "+", "@", "\uff1d")) for cell in rows[1])
 
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=list(ATTACKS))

@@ -1,26 +1,16 @@
-"""What a person sees and types, at a real pseudo-terminal. UPDATE_SCREENS=1 writes the screens in screens/."""
+"""What a person sees and types, at a real pseudo-terminal."""
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import pytest
-from terminal import Terminal
+from terminal import Terminal, seen
 from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
 
-SCREENS = Path(__file__).with_name("screens")
 RECORDED = "1752829295505-0"
 IDS = [run["dlqId"] for run in failed_runs(60)]
-
-
-def seen(name: str, screen: str) -> None:
-    """The screen is as it was committed."""
-    path = SCREENS / f"{name}.txt"
-    if os.environ.get("UPDATE_SCREENS"):
-        path.write_text(f"{screen}\n", "utf-8")
-    assert f"{screen}\n" == path.read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -192,6 +182,14 @@ def test_ctrl_c_says_what_was_done(queue: Emulator) -> None:
         assert "Resumed 50 of 60 runs." in terminal.screen
         assert "10 runs remain" in terminal.screen
     assert len(queue.started) <= 60
+
+
+def test_data_goes_into_a_file_while_the_terminal_shows_a_bar(queue: Emulator, tmp_path: Path) -> None:
+    path = tmp_path / "started.txt"
+    with path.open("wb") as file, Terminal("resume", "--all", "--yes", "-o", "ids", stdout=file) as terminal:
+        assert terminal.ended() == 0
+        assert "wfr_" not in terminal.said.decode()
+    assert sorted(path.read_text().split()) == sorted(run.workflow_run_id for run in queue.started)
 
 
 def test_a_resized_terminal_is_used_as_it_is(queue: Emulator) -> None:

@@ -530,3 +530,19 @@ def test_prefetch_raises_errors_in_their_place_and_goes_on(emulator: Emulator, c
     with pytest.raises(ServerError):
         next(runs)
     assert seen + ids(runs) == [run["dlqId"] for run in emulator.runs]
+
+
+@pytest.mark.untraced
+@in_pairs({"connect": CLIENTS, "parts": [1, 3, 50], "date_field": ["dlqId", "createdAt", "workflowCreatedAt"]})
+def test_the_lists_of_windows_are_together_the_list_of_the_range(
+    emulator: Emulator, connect: Connect, parts: int, date_field: DateField
+) -> None:
+    emulator.settings.date_field = date_field
+    emulator.add(*runs_at([*bursty(500), *[START + DAY] * 150]))
+    client = connect(base_url=emulator.url)
+    dates: dict[str, Any] = {"from_date": START + DAY // 2, "to_date": START + 5 * DAY}
+    windows = client.windows(**dates, parts=parts, label="a")
+    assert len(windows) == parts
+    whole = ids(client.list(**dates, label="a"))
+    assert 200 < len(whole) < 650
+    assert sorted(run for window in windows for run in ids(client.list(**window))) == sorted(whole)

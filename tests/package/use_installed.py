@@ -47,6 +47,12 @@ def main() -> None:
         check('pip install "upstash-workflow-dlq[contract]"' in str(error), "the contract says which extra it needs")
     else:
         check(False, "the contract is not there without its extra")
+    try:
+        import upstash_workflow_dlq.report
+    except ImportError as error:
+        check('pip install "upstash-workflow-dlq[report]"' in str(error), "and so does the report")
+    else:
+        check(False, "the report is not there without its extra")
 
 
 def with_contract() -> None:
@@ -61,6 +67,15 @@ def with_contract() -> None:
     with DLQClient("t0ken", transport=transport) as dlq, monitor.watching(dlq):
         dlq.get("1")
     check([drift.path for drift in monitor.report()] == ["new"], "and finds what is not in it")
+
+
+def with_report() -> None:
+    from upstash_workflow_dlq import FailedRun
+    from upstash_workflow_dlq.report import render
+
+    page = render([FailedRun({"dlqId": "1752829295505-0"})], title="a < b")
+    check("<h1>a &lt; b</h1>" in page, "the installed report is rendered, and escaped")
+    check('"use strict"' in page, "with its script")
 
 
 def command_line(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -93,4 +108,4 @@ def check(holds: bool, claim: str) -> None:
     print(f"  {claim}")
 
 
-{"contract": with_contract, "cli": with_cli}.get(sys.argv[-1], main)()
+{"contract": with_contract, "cli": with_cli, "report": with_report}.get(sys.argv[-1], main)()

@@ -39,6 +39,10 @@ def sync() -> None:
         for run in dlq.scan(datetime.now(UTC), workers=4, label="a"):
             assert_type(run, FailedRun)
         dlq.scan(to_date=5, limit=3)  # type: ignore[call-arg]
+        for window in dlq.windows(datetime.now(UTC), "2026-11-22T03:00:00Z", 8, label="a"):
+            assert_type(window, RunFilters)
+            assert_type(dlq.count(**window), int)
+            dlq.list(limit=3, **window)
         assert_type(dlq.list(prefetch=True).first(), FailedRun | None)
         assert_type(dlq.get("1"), FailedRun)
         assert_type(dlq.count(failure_function_state=FailureFunctionState.CALLBACK_FAIL), int)

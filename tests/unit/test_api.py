@@ -36,7 +36,7 @@ def test_all_names_everything_public_and_nothing_else() -> None:
     public = {name for name in vars(upstash_workflow_dlq) if name.isidentifier() and not name.startswith("_")}
     submodules = {name for name in public if inspect.ismodule(getattr(upstash_workflow_dlq, name))}
     assert public - submodules == set(upstash_workflow_dlq.__all__) - {"__version__"}
-    assert submodules <= {"cli", "contract", "errors", "emulator", "redrive", "triage"}
+    assert submodules <= {"cli", "contract", "errors", "emulator", "redrive", "report", "triage"}
 
 
 def test_triage_names_all_that_it_offers() -> None:

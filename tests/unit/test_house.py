@@ -21,7 +21,7 @@ FLOORS = (
     (f"{PACKAGE}._client", f"{PACKAGE}._async_client"),
     (PACKAGE,),
 )
-ROOMS = tuple(f"{PACKAGE}.{name}" for name in ("emulator", "contract", "triage", "redrive", "cli"))
+ROOMS = tuple(f"{PACKAGE}.{name}" for name in ("emulator", "contract", "triage", "redrive", "report", "cli"))
 
 
 def modules() -> dict[str, Path]:

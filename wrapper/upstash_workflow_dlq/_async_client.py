@@ -77,6 +77,14 @@ class AsyncDLQClient(BaseClient["AsyncConnection", "httpx.AsyncBaseTransport"]):
         request = ScanRequest.parse({**filters, "from_date": from_date, "to_date": to_date}, workers)
         return AsyncScannedRuns(self._connection, request)
 
+    def windows(
+        self, from_date: DateLike, to_date: DateLike, parts: int, **filters: Unpack[ScanFilters]
+    ) -> builtins.list[RunFilters]:
+        """As `DLQClient.windows`. There is nothing to await: nothing is sent."""
+        from ._core.windows import windows
+
+        return windows(from_date, to_date, parts, filters)
+
     async def count(self, **filters: Unpack[RunFilters]) -> int:
         """As `DLQClient.count`."""
         return await self._connection.run(count_runs(Listing.parse(filters)))

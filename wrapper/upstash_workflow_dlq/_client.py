@@ -98,6 +98,25 @@ class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
         request = ScanRequest.parse({**filters, "from_date": from_date, "to_date": to_date}, workers)
         return ScannedRuns(self._connection, request)
 
+    def windows(
+        self, from_date: DateLike, to_date: DateLike, parts: int, **filters: Unpack[ScanFilters]
+    ) -> builtins.list[RunFilters]:
+        """The range cut into windows that other processes or machines can `list(**window)`. Nothing is sent.
+
+        Each run of the range is in exactly one of them, whichever time of a run the service's dates mean. Each is a
+        plain dict that can be pickled, or sent as JSON. They are equally long, so the runs in them may be many or none.
+
+        Args:
+            from_date: inclusive.
+            to_date: inclusive.
+            parts: how many windows, 1 to 100,000. No window is shorter than a millisecond: a range of fewer
+                milliseconds gives fewer windows.
+            **filters: are in each window.
+        """
+        from ._core.windows import windows
+
+        return windows(from_date, to_date, parts, filters)
+
     def count(self, **filters: Unpack[RunFilters]) -> int:
         """How many failed runs match `filters`. Reads through all of them: the service has no call that counts."""
         return self._connection.run(count_runs(Listing.parse(filters)))

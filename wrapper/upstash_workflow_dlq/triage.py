@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from . import FailedRun, Failure
 
-__all__ = ["By", "Group", "Summarizer", "Summary", "fingerprint", "summarize", "workflow_path"]
+__all__ = ["By", "Group", "Summarizer", "Summary", "fingerprint", "kept_for", "summarize", "workflow_path"]
 
 T = TypeVar("T")
 
@@ -50,6 +50,9 @@ _FACTORS = {
     timedelta(days=1): 7,
 }
 """How a timeline widens its spans; those of weeks are doubled."""
+
+_RETENTIONS = (timedelta(days=3), timedelta(days=7), timedelta(days=90))
+"""How long entries are kept, by the plan. The API does not say which it is."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 """A Monday at midnight: spans that are counted from here begin with minutes, hours, days and weeks."""
@@ -115,6 +118,14 @@ def _path(url: str) -> str:
     except ValueError:
         return url
     return path if path.strip("/") else url
+
+
+def kept_for(age: timedelta, retention: timedelta | None = None) -> timedelta:
+    """How much longer the service keeps a run that entered the queue an `age` ago; negative if it is due.
+
+    If the `retention` of the plan is unknown, at least: by the shortest of all plans that such a run can be on.
+    """
+    return (retention or next((span for span in _RETENTIONS if age < span), _RETENTIONS[-1])) - age
 
 
 def _fingerprint(failure: Failure | None, path: str) -> str:

@@ -125,7 +125,19 @@ LIST_OPTIONS = ("cursor", "count")
 _TAKEN = frozenset(
     [
         *LIST_OPTIONS,
-        *("page_size", "limit", "prefetch", "workers", "dry_run", "dlq_ids", "all", "all_", "on_batch", "on_progress"),
+        *(
+            "page_size",
+            "limit",
+            "prefetch",
+            "workers",
+            "parts",
+            "dry_run",
+            "dlq_ids",
+            "all",
+            "all_",
+            "on_batch",
+            "on_progress",
+        ),
         *("overrides", "retries", "delay", "retry_delay", "flow_control", "failure_callback"),
     ]
 )

@@ -2,8 +2,8 @@
 
 A command is one file in `commands/`. What they share has one place each: `_options` (what may be typed), `_selection`
 (which runs match), `_targets` (which are acted on), `_cells` (text of strangers), `_output` (formats), `_screen` (what
-a terminal shows), `_asking` (confirmations), `_acting` (resume, restart and delete), `_keeping` (ids that remain),
-`_exits` (exit codes and messages).
+a terminal shows), `_asking` (confirmations), `_acting` (resume, restart and delete), `_overrides`, `_keeping` (ids that
+remain), `_exits` (exit codes and messages). Those of `redrive` share `_journals` (the file) and `_redrive_view`.
 
 click is loaded here, rich only where somebody looks at a terminal, and the client when a command needs it.
 """

@@ -13,14 +13,14 @@ import click
 from ._asking import confirm, refuse_without_an_answer
 from ._cells import many, plain, safe
 from ._exits import Exit, Stopped, discard_output, say
-from ._numbers import WHOLE
-from ._options import FilteringCommand, dry_run, filters, options, output, with_session, yes
+from ._options import FilteringCommand, dry_run, output, target, with_session, yes
 from ._output import as_json, emit
+from ._overrides import overrides, taken_overrides
 from ._screen import progress
 from ._selection import Selection
 from ._session import Session
 from ._summaries import draw, show
-from ._targets import Target, Wanted, check_target, named_ids, say_what_is_left_out, selected, still_there
+from ._targets import Target, Wanted, say_what_is_left_out, selected, still_there, taken_ids
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq import DLQClient, StartedRun
@@ -30,20 +30,6 @@ MOST_GROUPS = 10
 BATCH = 100
 
 DONE = {"resume": "resumed", "restart": "restarted", "delete": "deleted"}
-
-overrides = options(
-    click.option("--retries", type=WHOLE, metavar="N", help="Retry each step so often."),
-    click.option("--delay", metavar="SPAN", help="Wait before the start, such as 10s or 5m."),
-    click.option(
-        "--retry-delay", metavar="EXPR", help='Milliseconds between retries, such as "pow(2, retried) * 1000".'
-    ),
-    click.option("--flow-key", metavar="KEY", help="Flow control key; its limits are the next three."),
-    click.option("--parallelism", type=WHOLE, metavar="N", help="Steps at once."),
-    click.option("--rate-limit", type=WHOLE, metavar="N", help="Starts in each period."),
-    click.option("--period", metavar="SPAN", help="Length of a period, such as 1m."),
-    click.option("--set-label", multiple=True, metavar="LABEL", help="Labels of the new runs. Repeatable."),
-    click.option("--failure-url", metavar="URL", help="Called if the new run fails for good."),
-)
 
 
 def command(verb: str, help: str, epilog: str) -> click.Command:
@@ -56,10 +42,7 @@ def command(verb: str, help: str, epilog: str) -> click.Command:
     decorated: Any = with_session(act)
     for option in reversed(
         [
-            click.argument("dlq_ids", nargs=-1, metavar="[DLQ_ID]..."),
-            click.option("--from", "source", metavar="FILE|-", help="Ids, one in a line."),
-            click.option("--all", "everything", is_flag=True, help="The whole queue."),
-            filters,
+            target,
             *([overrides] if starts else []),
             dry_run,
             yes,
@@ -82,34 +65,31 @@ class Outcome:
 
 def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
     selection = Selection.taken_from(given)
-    how = _overrides(given) if verb != "delete" else {}
-    if session.token_file == given["source"] == "-":  # noqa: S105
-        raise click.UsageError("--token-file and --from cannot both be -", click.get_current_context())
-    named = named_ids(given["dlq_ids"], given["source"])
-    check_target(named, selection, given["everything"])
+    how = taken_overrides(given) if verb != "delete" else {}
+    named = taken_ids(session, given, selection)
     is_sure, only_looks, form, save = given["yes"], given["dry_run"], given["output"], given["save"]
     refuse_without_an_answer(yes=is_sure, dry_run=only_looks)
     if save is not None:
         from ._keeping import check_place  # pathlib takes a twentieth of a start
 
-        check_place(save)
+        check_place(save, f"--save {save}")
     with session.client() as dlq:
         # Of no runs: checks the overrides, and sends nothing.
         getattr(dlq, f"{verb}_many")(dlq_ids=[], **how)
         wanted = Wanted(look=only_looks or not is_sure, payloads=only_looks and form == "jsonl")
-        target = selected(session, dlq, named, selection, wanted)
-        say_what_is_left_out(target)
-        if not target.ids:
-            return _nothing(verb, target, form)
+        found = selected(session, dlq, named, selection, wanted)
+        say_what_is_left_out(found)
+        if not found.ids:
+            return _nothing(verb, found, form)
         if only_looks:
-            return _look(session, verb, target, form)
-        if not is_sure and target.reading is not None:
-            draw(session, target.reading, MOST_GROUPS, stderr=True)
-            count = len(target.ids)
+            return _look(session, verb, found, form)
+        if not is_sure and found.reading is not None:
+            draw(session, found.reading, MOST_GROUPS, stderr=True)
+            count = len(found.ids)
             by_count = given["everything"] or (verb == "delete" and count > 1)
             confirm(f"{verb.capitalize()} {many(count)}?", count=count, type_the_count=by_count)
-        outcome = _act(session, dlq, verb, target.ids, how, form)
-    return _report(verb, target, outcome, form, save)
+        outcome = _act(session, dlq, verb, found.ids, how, form)
+    return _report(verb, found, outcome, form, save)
 
 
 def _nothing(verb: str, target: Target, form: str) -> int:
@@ -213,39 +193,52 @@ def _is_midway(error: BaseException) -> bool:
     return isinstance(error, BulkError | KeyboardInterrupt)
 
 
-class Printer:
-    """Prints started runs as they come. Whoever reads them may go away: what is under way goes on, and is told."""
+class Lines:
+    """Prints lines as they come. Whoever reads them may go away: what is under way goes on, and is told."""
 
-    def __init__(self, form: str) -> None:
-        self._form = form
-        self._is_read = True
+    def __init__(self) -> None:
+        self.is_read = True
 
-    def started(self, batch: Iterable[StartedRun]) -> None:
-        for run in batch:
-            if self._form == "jsonl":
-                self._print(as_json({name: plain(value) for name, value in run._asdict().items()}))
-            elif self._form == "ids":
-                self._print(safe(run.workflow_run_id))
-
-    def _print(self, line: str) -> None:
-        if self._is_read:
+    def print(self, line: str) -> None:
+        if self.is_read:
             try:
                 emit(line)
                 sys.stdout.flush()
             except (OSError, Stopped):
-                self._is_read = False
+                self.is_read = False
                 discard_output()
 
 
+class Printer(Lines):
+    """Prints started runs."""
+
+    def __init__(self, form: str) -> None:
+        super().__init__()
+        self._form = form
+
+    def started(self, batch: Iterable[StartedRun]) -> None:
+        for run in batch:
+            if self._form == "jsonl":
+                self.print(as_json({name: plain(value) for name, value in run._asdict().items()}))
+            elif self._form == "ids":
+                self.print(safe(run.workflow_run_id))
+
+
 @contextmanager
-def hangups_as_interrupts() -> Iterator[None]:
-    """A lost connection (SIGHUP) or a stop (SIGTERM) ends it as Ctrl-C does: with a report, and what remains kept."""
+def hangups_as_interrupts(on_interrupt: Callable[[], object] | None = None) -> Iterator[None]:
+    """A lost connection (SIGHUP) or a stop (SIGTERM) ends it as Ctrl-C does: with a report, and what remains kept.
+
+    `on_interrupt` is called first, for Ctrl-C too.
+    """
     import signal
 
     def interrupt(number: int, frame: object) -> None:
+        if on_interrupt is not None:
+            on_interrupt()
         raise KeyboardInterrupt
 
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    names += ["SIGINT"] if on_interrupt is not None else []
     try:
         before = {name: signal.signal(getattr(signal, name), interrupt) for name in names}
     except ValueError:  # not in the main thread
@@ -299,29 +292,3 @@ def _why(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted; whether the last request did anything is unknown"
     return str(error)
-
-
-def _overrides(given: dict[str, Any]) -> dict[str, Any]:
-    """What the new runs do differently, as the client takes it."""
-    from upstash_workflow_dlq import FlowControl
-
-    flow = {name: given.pop(option) for name, option in _FLOW.items()}
-    how = {name: given.pop(option) for name, option in _OVERRIDES.items()}
-    how["label"] = list(how["label"]) or None
-    if flow["key"] is not None:
-        how["flow_control"] = FlowControl(**flow)
-    elif any(value is not None for value in flow.values()):
-        message = "--parallelism, --rate-limit and --period are limits of a key: pass --flow-key"
-        raise click.UsageError(message, click.get_current_context())
-    chosen = {name: value for name, value in how.items() if value is not None}
-    return {"overrides": chosen} if chosen else {}
-
-
-_FLOW = {"key": "flow_key", "parallelism": "parallelism", "rate": "rate_limit", "period": "period"}
-_OVERRIDES = {
-    "retries": "retries",
-    "delay": "delay",
-    "retry_delay": "retry_delay",
-    "label": "set_label",
-    "failure_callback": "failure_url",
-}

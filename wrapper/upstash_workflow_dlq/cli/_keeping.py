@@ -41,19 +41,20 @@ def write_aside(path: Path, text: str) -> None:
         raise
 
 
-def check_place(save: str) -> None:
+def check_place(file: str, named: str) -> None:
     """Before anything is done. Only a file is replaced, never a device or a pipe."""
-    path = Path(save).resolve()
+    path = Path(file).resolve()
+    name = safe(named)
     try:
         if path.exists() and not path.is_file():
-            raise Stopped(Exit.USAGE, f"--save {safe(save)} is no file; nothing was sent")
+            raise Stopped(Exit.USAGE, f"{name} is no file; nothing was sent")
         beside = path.with_name(f".upstash-dlq.{os.getpid()}")
         beside.touch(exist_ok=False)
         beside.unlink()
         os.stat(path)  # which fails for a name that is too long
     except FileNotFoundError:
         if not path.parent.is_dir():
-            raise Stopped(Exit.USAGE, f"--save {safe(save)}: there is no such folder; nothing was sent") from None
+            raise Stopped(Exit.USAGE, f"{name}: there is no such folder; nothing was sent") from None
     except OSError as error:
-        message = f"--save {safe(save)} cannot be written ({error.strerror}); nothing was sent"
+        message = f"{name} cannot be written ({error.strerror}); nothing was sent"
         raise Stopped(Exit.USAGE, message) from None

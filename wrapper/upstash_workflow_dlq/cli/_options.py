@@ -53,7 +53,17 @@ def with_session(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.pass_obj(function)
 
 
-class Command(click.Command):
+class _WithExamples(click.Command):
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples, as they are written."""
+        if self.epilog:
+            formatter.write_paragraph()
+            formatter.write("Examples:\n")
+            for line in self.epilog.strip().splitlines():
+                formatter.write(f"  {line.strip()}\n")
+
+
+class Command(_WithExamples):
     """A command of ours, with the options that are taken everywhere."""
 
     takes_filters = False
@@ -76,13 +86,23 @@ class Command(click.Command):
             self.takes_filters = False
             return super().parse_args(ctx, list(args))
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Examples, as they are written."""
-        if self.epilog:
-            formatter.write_paragraph()
-            formatter.write("Examples:\n")
-            for line in self.epilog.strip().splitlines():
-                formatter.write(f"  {line.strip()}\n")
+
+class Group(_WithExamples, click.Group):
+    """Commands with a name in common, in the order in which they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            from difflib import get_close_matches
+
+            names = self.list_commands(ctx)
+            like = get_close_matches(args[0], names, n=1)
+            hint = f"did you mean {like[0]}?" if like else f"there are {', '.join(names)}"
+            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx) from None
 
 
 class FilteringCommand(Command):
@@ -187,4 +207,11 @@ filters = options(
     ),
     click.option("--contains", cls=Once, metavar="TEXT", help="In the failure's message; case does not matter."),
     click.option("--fingerprint", multiple=True, metavar="ID", help="Of this group of `summary`. Repeatable."),
+)
+
+target = options(
+    click.argument("dlq_ids", nargs=-1, metavar="[DLQ_ID]..."),
+    click.option("--from", "source", metavar="FILE|-", help="Ids, one in a line."),
+    click.option("--all", "everything", is_flag=True, help="The whole queue."),
+    filters,
 )

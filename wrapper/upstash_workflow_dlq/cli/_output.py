@@ -71,10 +71,10 @@ class Fields:
             raise click.UsageError("expires_at needs --retention: how long your plan keeps failed runs")
         return cls(names, retention)
 
-    def values(self, run: FailedRun) -> list[Any]:
+    def values(self, run: Any) -> list[Any]:
         return [self._value(run, name) for name in self.names]
 
-    def _value(self, run: FailedRun, name: str) -> Any:
+    def _value(self, run: Any, name: str) -> Any:
         from upstash_workflow_dlq import InvalidResponseError
 
         try:
@@ -93,7 +93,7 @@ def field_names() -> list[str]:
     return [name for name in dir(FailedRun({})) if not name.startswith("_") and name not in left_out]
 
 
-def write_runs(runs: Iterable[FailedRun], form: str, fields: Fields | None) -> None:
+def write_runs(runs: Iterable[Any], form: str, fields: Fields | None) -> None:
     """Nothing is kept: a queue may be larger than the memory."""
     chosen = fields or Fields(FIELDS)
     if form in ("json", "jsonl"):

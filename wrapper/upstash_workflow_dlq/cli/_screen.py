@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from ._cells import UNREADABLE, age, cell, safe
-from ._session import Session, is_terminal, kept_for
+from ._session import Session, is_terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,7 +46,7 @@ def _is_narrow_encoding() -> bool:
     return False
 
 
-def _encodable(text: str) -> str:
+def encodable(text: str) -> str:
     """What stdout's encoding lacks is escaped before the widths are measured: `\\u540d` is wider than the letter."""
     encoding = sys.stdout.encoding or "ascii"
     try:
@@ -72,7 +72,7 @@ def table(columns: Sequence[Column], rows: Iterable[Sequence[str]], width: int) 
     from rich.text import Text
 
     # Longer text than any screen is wide only costs time.
-    cells = [[_encodable(safe(text[:500])) for text in row] for row in rows]
+    cells = [[encodable(safe(text[:500])) for text in row] for row in rows]
     needed = [
         LEAST_TEXT if column.is_text else max(map(cell_len, [column.heading, *(row[number] for row in cells)]))
         for number, column in enumerate(columns)
@@ -146,6 +146,8 @@ def entered_at(run: FailedRun) -> datetime | None:
 
 def expires_in(run: FailedRun, retention: timedelta | None) -> str:
     """If the plan is unknown: the earliest end that the run's age leaves, marked with a sign."""
+    from upstash_workflow_dlq.triage import kept_for
+
     now = datetime.now(UTC)
     entered = entered_at(run)
     if entered is None:
@@ -215,7 +217,9 @@ def progress(session: Session, description: str, total: int | None = None) -> It
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), rate, TimeRemainingColumn()]
     if total is None:
         columns = [TextColumn("{task.description} {task.completed:,.0f} runs"), rate]
-    bars = Progress(*columns, console=console(session, stderr=True), transient=True)
+    # rich would write what goes to stdout above the bar: into the terminal, where it was meant for a file.
+    above = shows_tables()
+    bars = Progress(*columns, console=console(session, stderr=True), transient=True, redirect_stdout=above)
     with bars:
         task = bars.add_task(description, total=total, rate="")
 

@@ -5,21 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ._exits import Exit, Stopped
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq import DLQClient
-
-# How long entries are kept, by the plan: three days, a week, up to three months. The API does not say which it is.
-RETENTIONS = (timedelta(days=3), timedelta(days=7), timedelta(days=90))
-
-
-def kept_for(age: timedelta, retention: timedelta | None) -> timedelta:
-    """How much longer a run of this age is kept. If the plan is unknown, at least: by the shortest that fits."""
-    return (retention or next((span for span in RETENTIONS if age < span), RETENTIONS[-1])) - age
 
 
 @dataclass

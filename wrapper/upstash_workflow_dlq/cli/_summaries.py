@@ -20,7 +20,7 @@ from ._screen import (
     sparkline,
     table,
 )
-from ._session import Session, kept_for
+from ._session import Session
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq import FailedRun
@@ -33,9 +33,10 @@ class Reading:
     """Summarizes runs as they come, and counts those that expire within a day."""
 
     def __init__(self, by: Any = "failure", retention: timedelta | None = None) -> None:
-        from upstash_workflow_dlq.triage import Summarizer
+        from upstash_workflow_dlq.triage import Summarizer, kept_for
 
         self._summarizer = Summarizer(by=by)
+        self._kept_for = kept_for
         self._retention = retention
         self._now = datetime.now(UTC)
         self.by = by
@@ -48,7 +49,7 @@ class Reading:
         entered = entered_at(run)
         if entered is None:
             return
-        self.expiring += kept_for(self._now - entered, self._retention) < A_DAY
+        self.expiring += self._kept_for(self._now - entered, self._retention) < A_DAY
 
     @property
     def summary(self) -> Summary:

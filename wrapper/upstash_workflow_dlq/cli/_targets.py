@@ -59,6 +59,15 @@ def named_ids(dlq_ids: tuple[str, ...], source: str | None) -> list[str] | None:
     return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
+def taken_ids(session: Session, given: dict[str, Any], selection: Selection) -> list[str] | None:
+    """Those of a command's options; None if it selects by something else. Exactly one target is needed."""
+    if session.token_file == given["source"] == "-":  # noqa: S105
+        raise click.UsageError("--token-file and --from cannot both be -", click.get_current_context())
+    named = named_ids(given["dlq_ids"], given["source"])
+    check_target(named, selection, given["everything"])
+    return named
+
+
 def check_target(named: list[str] | None, selection: Selection, everything: bool) -> None:
     given = {"ids": named is not None, "filters": not selection.is_empty, "--all": everything}
     # A filter that is new in the spec is none by itself, and goes with no other target.
@@ -80,17 +89,24 @@ def selected(session: Session, dlq: DLQClient, named: list[str] | None, selectio
     if named is not None and not wanted.look:
         return Target(named)
     with progress(session, "Reading") as advance:
-        if named is None:
-            return _collected(selection.runs(dlq, fast=True), wanted, advance)
-        if len(named) > MOST_SINGLE_LOOKUPS:
-            those = set(named)
-            found = _collected((run for run in dlq.scan() if run.sendable_id in those), wanted, advance)
-        else:
-            found = _collected(_each(dlq, named), wanted, advance)
+        found = _collected(selected_runs(dlq, named, selection), wanted, advance)
+    if named is None:
+        return found
     there = set(found.ids)
     found.missing = [dlq_id for dlq_id in named if dlq_id not in there]
     found.ids = [dlq_id for dlq_id in named if dlq_id in there]
     return found
+
+
+def selected_runs(dlq: DLQClient, named: list[str] | None, selection: Selection) -> Iterator[FailedRun]:
+    """In no order. Of ids, those that are there."""
+    if named is None:
+        yield from selection.runs(dlq, fast=True)
+    elif len(named) > MOST_SINGLE_LOOKUPS:
+        those = set(named)
+        yield from (run for run in dlq.scan() if run.sendable_id in those)
+    else:
+        yield from _each(dlq, named)
 
 
 def _collected(runs: Iterable[FailedRun], wanted: Wanted, advance: Callable[[int], None]) -> Target:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from ._numbers import ParamType
+
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 # Nothing is kept so long, and the calendar goes further back than that.
 MOST_DAYS = 10_000
@@ -33,7 +35,7 @@ def span_of(text: str) -> timedelta | None:
     return timedelta(seconds=int(digits) * UNITS[found[2]])
 
 
-class Moment(click.ParamType[Any]):
+class Moment(ParamType[Any]):
     """A time that the client takes, or an age before now. What is to be matched exactly has no age."""
 
     name = "time"
@@ -61,10 +63,13 @@ class Moment(click.ParamType[Any]):
         return int(text) if re.fullmatch(r"[0-9]{1,30}", text) else value
 
 
-class Span(click.ParamType[timedelta]):
-    """A length of time."""
+class Span(ParamType[timedelta]):
+    """A length of time; none at all only where that means something."""
 
     name = "span"
+
+    def __init__(self, *, may_be_zero: bool = False) -> None:
+        self._may_be_zero = may_be_zero
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         if isinstance(value, timedelta):
@@ -73,9 +78,9 @@ class Span(click.ParamType[timedelta]):
             span = span_of(value)
         except TooLong as error:
             self.fail(str(error), param, ctx)
-        if not span:
+        if span is None or not (span or self._may_be_zero):
             self.fail(f"{value!r} is no length of time, such as 10s, 15m, 2h, 3d or 1w", param, ctx)
         return span
 
 
-MOMENT, EXACTLY, SPAN = Moment(), Moment(is_exact=True), Span()
+MOMENT, EXACTLY, SPAN, SPAN_OR_ZERO = Moment(), Moment(is_exact=True), Span(), Span(may_be_zero=True)

@@ -35,7 +35,7 @@ from ._flow import (
     redrive,
 )
 from ._lock import RunLock
-from ._model import Action, RedriveResult, RedriveStatus, Wave
+from ._model import Action, RedriveResult, RedriveStatus, Settings, Wave
 from ._planning import Named, Planner, Selection
 
 if TYPE_CHECKING:
@@ -94,6 +94,10 @@ class AsyncRedrive:
     async def status(self) -> RedriveStatus:
         """As `Redrive.status`."""
         return await run_sync(self._file.status)
+
+    async def settings(self) -> Settings:
+        """As `Redrive.settings`."""
+        return await run_sync(self._file.settings)
 
     async def results(self) -> AsyncIterator[RedriveResult]:
         """As `Redrive.results`, for `async for`."""

@@ -76,6 +76,9 @@ class File:
             about.left_out,
         )
 
+    def settings(self) -> Settings:
+        return self.journal.settings()
+
     def results(self) -> Iterator[RedriveResult]:
         return self.journal.results()
 

@@ -149,6 +149,8 @@ class _Redrive:
         self._error: Exception | None = None
         self._in_flight: dict[str, Item] = {}
         self._outcomes: list[Outcome] = []  # which are not written yet
+        # One for all waves: a wave that has ended makes the next one begin no sooner.
+        self._pace = Pace(self._settings.rate, 0.0)
         self._holds = 0
         self._problem: str | None = None
 
@@ -164,9 +166,7 @@ class _Redrive:
         if paused is not None and wave is not None:
             if not force:
                 raise (yield from self._paused(wave, paused))
-            number = wave.number
-            yield from self._keep(lambda journal: journal.set_wave_state(number, "done"))
-            fresh = True
+            fresh = True  # and paused until the canary is in the journal
         if again:
             yield from self._keep(lambda journal: journal.plan_again())
         if not force:
@@ -187,6 +187,7 @@ class _Redrive:
         number = wave.number
         if wave.state == "sending":
             yield from self._send(wave)
+        if wave.state != "watching":
             yield from self._keep(lambda journal: journal.set_wave_state(number, "watching"))
         wave = yield from self._wave()
         paused = self._reason_to_pause(wave)
@@ -261,7 +262,7 @@ class _Redrive:
         try:
             yield from self._send_all(wave)
         except JournalError as error:
-            yield from self._let_end()
+            yield from self._let_end(wave)
             with_ids = tuple(_result(outcome, self._tick.time) for outcome in self._outcomes if outcome.sent)
             raise JournalError(str(error), unwritten=with_ids) from error
         if self._error is not None:
@@ -270,7 +271,8 @@ class _Redrive:
 
     def _send_all(self, wave: Wave) -> Flow[None]:
         """Claim runs, which is written down, then send them, then write what came of it."""
-        pace = Pace(self._settings.rate, self._tick.now)
+        pace = self._pace
+        pace.hold(self._tick.now)
         ready: deque[Item] = deque()
         refused, is_empty = wave.refused, False
         while True:
@@ -296,11 +298,11 @@ class _Redrive:
                 return
             may_begin = ready and len(self._in_flight) < self._workers
             for finished in (yield from self._until(pace.next if may_begin else float("inf"))):
-                outcome = self._outcome(finished, pace)
+                outcome = self._outcome(finished)
                 self._outcomes.append(outcome)
                 refused += outcome.state is State.REFUSED
                 is_empty = False
-            yield from self._say(self._held(pace))
+            yield from self._say(self._held())
 
     def _ahead(self) -> int:
         """How many to claim before they are sent: what the next tenth of a second needs."""
@@ -312,20 +314,21 @@ class _Redrive:
         self._outcomes = []
         return claimed
 
-    def _let_end(self) -> Flow[None]:
+    def _let_end(self, wave: Wave) -> Flow[None]:
         """After the journal failed: nothing more is sent, what is under way still ends, and is written if it can be."""
         while self._in_flight:
             self._tick = yield Until(float("inf"))
-            self._outcomes += [self._outcome(finished, None) for finished in self._tick.finished]
+            self._outcomes += [self._outcome(finished) for finished in self._tick.finished]
         with suppress(JournalError):
-            yield from self._turn()
+            yield from self._turn(0, wave.number)
 
-    def _outcome(self, finished: Finished, pace: Pace | None) -> Outcome:
+    def _outcome(self, finished: Finished) -> Outcome:
         """What an answer means."""
         dlq_id, error = named(finished.request), finished.error
         item = self._in_flight.pop(dlq_id)
         if error is None:
-            self._holds = 0
+            if not self._pace.is_held(self._tick.now):
+                self._holds = 0
             started = finished.value
             if isinstance(started, StartedRun):
                 created_at = _milliseconds(started.workflow_created_at)
@@ -337,7 +340,7 @@ class _Redrive:
             return Outcome(dlq_id, State.GONE, error="it was not in the queue any more")
         if isinstance(error, RateLimitError):
             # It proves that nothing was done.
-            self._hold(error, pace)
+            self._hold(error)
             return Outcome(dlq_id, State.PLANNED, sent=False)
         if isinstance(error, BadRequestError):
             return Outcome(dlq_id, State.REFUSED, error=str(error))
@@ -346,21 +349,20 @@ class _Redrive:
             return Outcome(dlq_id, State.PLANNED, sent=False)
         return Outcome(dlq_id, State.UNKNOWN, error=str(error))
 
-    def _hold(self, error: RateLimitError, pace: Pace | None) -> None:
-        self._holds += 1
+    def _hold(self, error: RateLimitError) -> None:
+        # Those that were under way when the limit was met are limited too, and say nothing new.
+        if not self._pace.is_held(self._tick.now):
+            self._holds += 1
         wait = error.retry_after
         if wait is None:
             wait = min(LONGEST_HOLD, FIRST_HOLD * 2 ** min(self._holds - 1, 10))
         if wait > TOO_LONG_HOLD:
             self._error = self._error or error
-        elif pace is not None:
-            pace.hold(self._tick.now + wait)
+        else:
+            self._pace.hold(self._tick.now + wait)
 
-    def _held(self, pace: Pace) -> str | None:
-        wait = pace.next - self._tick.now
-        if not self._holds or wait <= 0:
-            return None
-        return "the service limits the rate: waiting"
+    def _held(self) -> str | None:
+        return "the service limits the rate: waiting" if self._pace.is_held(self._tick.now) else None
 
     # What a request did whose answer is not known.
 

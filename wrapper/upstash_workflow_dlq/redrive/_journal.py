@@ -6,8 +6,11 @@ one transaction, so that whoever is killed leaves the state before it or the sta
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -204,7 +207,7 @@ class SQLiteJournal:
     @_as_journal_error
     def note(self, key: str, value: object) -> None:
         with self._changing() as connection:
-            connection.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, value))
+            connection.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (key, _text(value)))
 
     @_as_journal_error
     def noted(self, key: str) -> Any:
@@ -235,7 +238,7 @@ class SQLiteJournal:
             connection.executemany(
                 "UPDATE run SET state = ?, workflow_run_id = coalesce(?, workflow_run_id), error = ?, at = ?,"
                 " attempts = attempts - ? WHERE dlq_id = ?",
-                [(o.state, o.workflow_run_id, o.error, at, not o.sent, o.dlq_id) for o in outcomes],
+                [(o.state, _text(o.workflow_run_id), _text(o.error), at, not o.sent, o.dlq_id) for o in outcomes],
             )
             times = [outcome.created_at for outcome in outcomes if outcome.created_at is not None]
             if times:
@@ -270,8 +273,10 @@ class SQLiteJournal:
 
     @_as_journal_error
     def begin_wave(self, size: int, at: int) -> Wave | None:
-        """The next planned runs as a wave; None if there are none."""
+        """The next planned runs as a wave; None if there are none. A pause ends with it."""
         with self._changing() as connection:
+            connection.execute("UPDATE wave SET state = 'done' WHERE state = 'paused'")
+            connection.execute("INSERT OR REPLACE INTO about VALUES ('paused', NULL)")
             query = (
                 "UPDATE run SET wave = (SELECT coalesce(max(number), 0) + 1 FROM wave) WHERE number IN (SELECT number"
                 " FROM run WHERE state = 'planned' AND wave IS NULL ORDER BY attempts, entered, number LIMIT ?)"
@@ -308,10 +313,10 @@ class SQLiteJournal:
         with self._changing() as connection:
             for workflow_run_id, dlq_id, run in runs:
                 query = "SELECT number FROM run WHERE workflow_run_id = ? AND state = ?"
-                for (number,) in self._rows(query, workflow_run_id, State.STARTED):
+                for (number,) in self._rows(query, _text(workflow_run_id), State.STARTED):
                     connection.execute(
                         "UPDATE run SET state = ?, failed_again_as = ?, at = ? WHERE number = ?",
-                        (State.FAILED_AGAIN, dlq_id, at, number),
+                        (State.FAILED_AGAIN, _text(dlq_id), at, number),
                     )
                     connection.execute(
                         "INSERT OR REPLACE INTO failure VALUES (?, ?, ?, ?)", (number, wave, *packed(run))
@@ -370,12 +375,22 @@ class SQLiteJournal:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
+    # Never opened by ourselves, not even to see whether it can be read: POSIX drops all locks that a process has on a
+    # file when it closes any descriptor of it. Without those of SQLite, the next process that looks at the journal
+    # takes itself for the only one, and deletes the log while we write to it.
     try:
-        with path.open("rb") as file:  # which says in words why it cannot be read
-            file.read(1)
+        if stat.S_ISDIR(path.stat().st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not os.access(path, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise JournalError(f"{path} cannot be read: {error.strerror}") from None
     return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+
+
+def _text(value: Any) -> Any:
+    """Half of a surrogate pair, which JSON may hold and SQLite may not, is written out."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def packed(run: FailedRun) -> tuple[bytes, int]:

@@ -15,6 +15,8 @@ from ._model import JournalError, RedriveRunning
 
 
 def lock_path(path: Path) -> Path:
+    """Beside the journal itself, whichever link leads there."""
+    path = path.resolve()
     return path.with_name(f"{path.name}-lock")
 
 

@@ -24,7 +24,7 @@ class Pace:
 
     def due(self, now: float) -> int:
         """How many requests may begin now."""
-        if now < self._held:
+        if self.is_held(now):
             return 0
         self._next = max(self._next, self._held, now - MOST_BEHIND)
         # A timer that fires a microsecond early must not cost another turn.
@@ -38,6 +38,9 @@ class Pace:
         if rate != self._rate:
             self._next = min(self._next, max(now, self._next - 1 / self._rate + 1 / rate))
             self._rate = rate
+
+    def is_held(self, now: float) -> bool:
+        return now < self._held
 
     def hold(self, until: float) -> None:
         """Nothing begins before this moment, and nothing is made up for."""

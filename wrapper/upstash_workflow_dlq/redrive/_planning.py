@@ -153,6 +153,10 @@ class Planner:
         self._waiting: list[tuple[str, FailedRun | None]] = []
         if path.exists():
             raise RedriveError(f"{path} exists already; a plan does not replace anything: pass another name")
+        for left in (path.with_name(f"{path.name}{end}") for end in ("-wal", "-journal")):
+            # SQLite would apply it to the new journal: what an earlier one of this name was about would be in it.
+            if left.exists():
+                raise RedriveError(f"{left} is left of an earlier journal: delete it, or pass another name")
         try:
             self._connection = sqlite3.connect(self._aside, isolation_level=None, check_same_thread=False)
             self._connection.executescript(

@@ -13,7 +13,7 @@ from .. import FailedRun, NotFoundError
 from ..triage import Summary
 from ._base import PROGRESS_SECONDS, File, Progress, RunOptions, check_workers, given
 from ._flow import MAX_WORKERS, Act, Ask, Request, redrive
-from ._model import Action, RedriveResult, RedriveStatus, Wave
+from ._model import Action, RedriveResult, RedriveStatus, Settings, Wave
 from ._planning import Named, Planner, Selection
 from ._threads import Ended, Threads
 
@@ -140,6 +140,10 @@ class Redrive:
     def status(self) -> RedriveStatus:
         """How far it is. Also while another process runs it."""
         return self._file.status()
+
+    def settings(self) -> Settings:
+        """How it is run: as it was last told, or the defaults."""
+        return self._file.settings()
 
     def results(self) -> Iterator[RedriveResult]:
         """What became of each run, in the order in which they were planned."""
