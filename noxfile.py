@@ -288,9 +288,10 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def record(session: nox.Session) -> None:
-    """Draw docs/night.svg anew: the command line at work."""
-    session.install("-e", ".[cli,emulator]", silent=True)
+    """Draw docs/night.svg and docs/redrive.svg anew: the command line at work, and a redrive beside a bulk resume."""
+    session.install("-e", ".[cli,emulator]", *tools("record"), silent=True)
     session.run("python", "tools/record.py", "docs/night.svg")
+    session.run("python", "tools/draw_redrive.py", "docs/redrive.svg")
 
 
 @nox.session

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 TOKEN = "benchmark-token"  # noqa: S105 - it guards nothing
+
+# A redrive that nothing slows down: one wave, and a single look after it.
+AT_FULL_SPEED: Any = {"rate": 10_000, "canary": 10**6, "wave_max": 10**6, "watch": timedelta(0)}
 
 # Called with the count after each run, to measure while the list is being read.
 Look = Callable[[int], object] | None
@@ -169,3 +174,49 @@ ASYNC: dict[str, Callable[[str], int]] = {
     "qstash": qstash_async,
     "generated": generated_async,
 }
+
+
+def resumes(url: str, ids: list[str], workers: int) -> int:
+    """Each by itself, by so many threads."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from upstash_workflow_dlq import DLQClient
+
+    with DLQClient(TOKEN, base_url=url) as dlq, ThreadPoolExecutor(workers) as threads:
+        return len({started.workflow_run_id for started in threads.map(dlq.resume, ids)})
+
+
+def resumes_async(url: str, ids: list[str], workers: int) -> int:
+    from upstash_workflow_dlq import AsyncDLQClient
+
+    async def resume() -> int:
+        left, started = iter(ids), set()
+
+        async def work() -> None:
+            for dlq_id in left:
+                started.add((await dlq.resume(dlq_id)).workflow_run_id)
+
+        async with AsyncDLQClient(TOKEN, base_url=url) as dlq:
+            await asyncio.gather(*(work() for _ in range(workers)))
+        return len(started)
+
+    return asyncio.run(resume())
+
+
+def redrive(url: str, path: Path, workers: int) -> int:
+    from upstash_workflow_dlq import DLQClient
+    from upstash_workflow_dlq.redrive import Redrive
+
+    with DLQClient(TOKEN, base_url=url) as dlq, Redrive(path) as redrive:
+        return sum(wave.started for wave in redrive.run(dlq, workers=workers, **AT_FULL_SPEED))
+
+
+def redrive_async(url: str, path: Path, workers: int) -> int:
+    from upstash_workflow_dlq import AsyncDLQClient
+    from upstash_workflow_dlq.redrive import AsyncRedrive
+
+    async def run() -> int:
+        async with AsyncDLQClient(TOKEN, base_url=url) as dlq, AsyncRedrive(path) as redrive:
+            return sum([wave.started async for wave in redrive.run(dlq, workers=workers, **AT_FULL_SPEED)])
+
+    return asyncio.run(run())

@@ -9,8 +9,10 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -71,10 +73,10 @@ def cpu(run: Callable[[str], int], url: str) -> float:
     return (time.process_time() - before) / PAGES * 1e6
 
 
-def wall(run: Callable[[], int]) -> float:
+def wall(run: Callable[[], int], runs: int = RUNS) -> float:
     """Seconds."""
     before = time.perf_counter()
-    expect(run())
+    expect(run(), runs)
     return time.perf_counter() - before
 
 
@@ -287,6 +289,75 @@ def clients_made() -> None:
     row("a client made and closed after the first, ms", median(each), at_most=2, slowest=max(each))
 
 
+# In its own process. Memory is counted from what it has after a plan of 500 runs.
+PLAN = """
+import sys, time
+from pathlib import Path
+from statistics import median
+from upstash_workflow_dlq import DLQClient
+from upstash_workflow_dlq.redrive import Redrive
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+def seconds(call):
+    before = time.perf_counter()
+    call()
+    return time.perf_counter() - before
+
+most = 0
+
+def look(count):
+    global most
+    most = max(most, resident())
+
+folder = Path({folder!r})
+with DLQClient("t0ken", base_url={url!r}) as dlq:
+    Redrive.plan(folder / "few", dlq, "resume", dlq_ids=list(dlq.list(limit=500))).close()
+    start = resident()
+    with Redrive.plan(folder / "many", dlq, "resume", all=True, on_progress=look) as redrive:
+        redrive.status()
+        status = median(seconds(redrive.status) for _ in range(15))
+print((most - start) / 2**20, (folder / "many").stat().st_size / 1e6, status)
+"""
+
+
+def redrives(runs: int = 2000, workers: int = 16) -> None:
+    from upstash_workflow_dlq import DLQClient
+    from upstash_workflow_dlq.redrive import Redrive
+
+    with tempfile.TemporaryDirectory() as folder:
+        with service(runs=runs, latency=0.02) as url:
+            plan, path = Path(folder, "plan"), Path(folder, "redrive")
+            with DLQClient(clients.TOKEN, base_url=url) as dlq:
+                ids = [run.dlq_id for run in dlq.list() if run.dlq_id]
+                Redrive.plan(plan, dlq, "resume", all=True).close()
+
+            def redrive(run: Callable[[str, Path, int], int]) -> float:
+                for old in Path(folder).glob(f"{path.name}*"):
+                    old.unlink()
+                shutil.copy(plan, path)
+                return wall(partial(run, url, path, workers), runs)
+
+            measures: dict[str, Callable[[], float]] = {
+                "sync": partial(redrive, clients.redrive),
+                "plain": partial(wall, partial(clients.resumes, url, ids, workers), runs),
+                "async": partial(redrive, clients.redrive_async),
+                "plain async": partial(wall, partial(clients.resumes_async, url, ids, workers), runs),
+            }
+            measured = in_turn(measures, rounds=7)
+        for kind, plain in (("sync", "plain"), ("async", "plain async")):
+            details = {"redrive_s": median(measured[kind]), "plain_s": median(measured[plain])}
+            figure = f"redrive, 20 ms, {workers} workers, {kind}: ours / plain resumes"
+            row(figure, ratio(measured, kind, plain), at_most=1.1, **details)
+        with service(runs=100_000) as url:
+            figures = output(sys.executable, "-c", PLAN.format(folder=folder, url=url))
+        mebibytes, megabytes, seconds = map(float, figures.split())
+        row("memory above start, plan of 100,000 runs, MiB", mebibytes, at_most=60)
+        row("its journal, MB", megabytes, at_most=150)
+        row("its status(), s", seconds, at_most=0.2)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="write the table to this file")
@@ -299,6 +370,7 @@ def main() -> None:
     cpu_per_page(options.sdk)
     growth()
     prefetch()
+    redrives()
     scans(options.picture)
     names = ("upstash-workflow-dlq", "qstash", "httpx", "msgspec")
     document = {

@@ -1,7 +1,8 @@
 """A server of prepared runs on loopback that takes almost no CPU, in its own process.
 
 `python benchmarks/server.py --runs 10000 --shape bursty --latency 0.08` prints its URL, and serves until its standard
-input closes. It supports `count`, `cursor`, `fromDate` and `toDate` (by `createdAt`), newest first.
+input closes. It supports `count`, `cursor`, `fromDate` and `toDate` (by `createdAt`), newest first. Resuming a run changes
+nothing.
 """
 
 from __future__ import annotations
@@ -56,7 +57,11 @@ class Queue:
             for number, moment in enumerate(moments)
         ]
 
-    def answer(self, target: str) -> bytes:
+    def answer(self, method: str, target: str) -> bytes:
+        if method == "POST":
+            return _json(b'{"workflowRunId":"wfr_%b","workflowCreatedAt":%d}' % (_last(target), END + DAY))
+        if _last(target) != b"dlq":
+            return _json(self.runs[int(_last(target).partition(b"-")[2])])
         query = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
         first = bisect_left(self.moments, int(query["fromDate"])) if "fromDate" in query else 0
         behind = bisect_right(self.moments, int(query["toDate"])) if "toDate" in query else len(self.moments)
@@ -64,8 +69,15 @@ class Queue:
             behind = min(behind, int(query["cursor"].partition("-")[2]))
         begin = max(first, behind - int(query.get("count", 100)))
         cursor = b',"cursor":"%d-%d"' % (self.moments[begin], begin) if begin > first else b""
-        body = b'{"messages":[%b]%b}' % (b",".join(reversed(self.runs[begin:behind])), cursor)
-        return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        return _json(b'{"messages":[%b]%b}' % (b",".join(reversed(self.runs[begin:behind])), cursor))
+
+
+def _last(target: str) -> bytes:
+    return urlsplit(target).path.rpartition("/")[2].encode()
+
+
+def _json(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 class Connection(asyncio.Protocol):
@@ -85,9 +97,9 @@ class Connection(asyncio.Protocol):
         due = loop.time() + self._latency
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
-            target = self._received.split(b" ", 2)[1].decode()
+            method, target = self._received.decode("latin-1").split(" ", 2)[:2]
             self._received = self._received[end + 4 :]
-            answer = self._queue.answer(target)
+            answer = self._queue.answer(method, target)
             if self._latency:
                 loop.call_at(due, self._transport.write, answer)
             else:

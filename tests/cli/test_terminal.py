@@ -184,6 +184,16 @@ def test_ctrl_c_says_what_was_done(queue: Emulator) -> None:
     assert len(queue.started) <= 60
 
 
+def test_a_terminal_that_is_closed_loses_nothing_of_what_remains(queue: Emulator, tmp_path: Path) -> None:
+    left = tmp_path / "left.txt"
+    queue.fail(faults.slow(10), method="POST", after=1)
+    with Terminal("resume", "--all", "--yes", "--save", str(left)) as terminal:
+        terminal.wait_for("50/60")
+        terminal.close()
+        assert terminal.process.wait(20) == 130
+    assert len(left.read_text().split()) == 10
+
+
 def test_data_goes_into_a_file_while_the_terminal_shows_a_bar(queue: Emulator, tmp_path: Path) -> None:
     path = tmp_path / "started.txt"
     with path.open("wb") as file, Terminal("resume", "--all", "--yes", "-o", "ids", stdout=file) as terminal:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from conftest import Connect
+from pairs import CLIENTS, in_pairs
 from redrives import planned
 from upstash_workflow_dlq import DLQClient, DLQError, RateLimitError, Retry
 from upstash_workflow_dlq.emulator import Emulator, Settings, faults
@@ -83,19 +84,20 @@ def stage(connect: Connect, tmp_path: Path) -> Iterator[Stage]:
         close()
 
 
-@pytest.mark.parametrize("retry", [None, QUICK], ids=["no retries", "retries"])
-@pytest.mark.parametrize(
-    "fault",
-    [
-        faults.reset(),
-        faults.reset_after_acting(),
-        faults.truncated(),
-        faults.status(500),
-        faults.html(502),
-        faults.html(200),
-        faults.status(503),
-    ],
-    ids=["reset", "reset after acting", "truncated", "500", "HTML 502", "HTML 200", "503"],
+@in_pairs(
+    {
+        "fault": [
+            faults.reset(),
+            faults.reset_after_acting(),
+            faults.truncated(),
+            faults.status(500),
+            faults.html(502),
+            faults.html(200),
+            faults.status(503),
+        ],
+        "retry": [None, QUICK],
+        "connect": CLIENTS,
+    }
 )
 def test_a_fault_of_a_fifth_of_all_requests_doubles_nothing(
     stage: Stage, fault: faults.Fault, retry: Retry | None
@@ -132,9 +134,12 @@ def test_of_a_lost_answer_only_the_new_id_is_lost(stage: Stage, fault: faults.Fa
     assert set(posts.values()) == {1}
 
 
-@pytest.mark.parametrize("retry", [None, QUICK], ids=["no retries", "retries"])
-@pytest.mark.parametrize(
-    "fault", [faults.burst_limit(reset_in=0), faults.too_many_requests(), faults.too_many_requests(0)], ids=str
+@in_pairs(
+    {
+        "fault": [faults.burst_limit(reset_in=0), faults.too_many_requests(), faults.too_many_requests(0)],
+        "retry": [None, QUICK],
+        "connect": CLIENTS,
+    }
 )
 def test_a_storm_of_limits_slows_it_down_and_ends_nothing(
     stage: Stage, fault: faults.Fault, retry: Retry | None
@@ -165,7 +170,7 @@ def test_slow_answers_are_waited_for(stage: Stage) -> None:
 
 
 @pytest.fixture
-def pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int | None], None]]:
+def pages(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
     """SQLite's own limit of a file: it answers SQLITE_FULL, as for a disk without space. None: as many as there are."""
     connections: list[Any] = []
     init = SQLiteJournal.__init__
@@ -188,11 +193,8 @@ def test_a_full_disk_ends_it_before_it_sends(stage: Stage, pages: Callable[[int 
     emulator, dlq, redrive = stage(300)
     redrive.status()
     pages(0)
-    begun = 0
     with pytest.raises(JournalError, match="full") as error:
-        for _ in redrive.run(dlq, **{**NO_PAUSE, "canary": 300, "wave_max": 300}, workers=4):
-            begun += 1
-    assert not begun
+        next(redrive.run(dlq, **{**NO_PAUSE, "canary": 300, "wave_max": 300}, workers=4))
     acted = {item.dlq_id for item in emulator.started}
     assert len(acted) < 300
     written = {result.dlq_id: result for result in redrive.results()}

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sqlite3
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import pairwise
@@ -183,11 +184,19 @@ class Stage:
         return {dlq_id: (state, attempts, run_id) for dlq_id, state, attempts, run_id in rows}
 
 
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """In memory, if it can be: what is synced matters to a machine that dies, not to a process that is killed."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of its own in it
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
+
+
 @pytest.fixture(params=CLIENTS)
 def stage(
-    request: pytest.FixtureRequest, tmp_path: Path, nursery: Nursery, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, folder: Path, nursery: Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Stage]:
-    stage = Stage(tmp_path, nursery, Ledger(monkeypatch), request.param, runs=2)
+    stage = Stage(folder, nursery, Ledger(monkeypatch), request.param, runs=2)
     yield stage
     stage.emulator.stop()
 
@@ -198,17 +207,21 @@ def test_killed_at_any_step_it_goes_on_where_it_was(stage: Stage) -> None:
     assert steps is not None
     stage.check_at_the_end()
     assert stage.unknown == 0
-    lost = 0
-    for step in range(1, steps + 1):
+    lost = step = 0
+    # Until there is no such step. A slow life has more, since it reads the settings again.
+    while True:
+        step += 1
         stage.set()
-        assert stage.live(step=step).killed
+        if not stage.live(step=step).killed:
+            break
         written = stage.written
         stage.live_until_done()
         assert stage.unknown <= 1
         assert written.items() <= stage.written.items()
         lost += stage.unknown
     # Between the moment when the service has acted and the moment when that is written, and nowhere else.
-    assert 2 <= lost <= steps / 4
+    assert step > steps / 2
+    assert 2 <= lost <= step / 4
 
 
 def test_killed_at_any_step_after_it_was_killed_at_the_worst_it_goes_on_all_the_same(stage: Stage) -> None:
@@ -218,28 +231,24 @@ def test_killed_at_any_step_after_it_was_killed_at_the_worst_it_goes_on_all_the_
     assert stage.live().killed
     kept = {path.name: path.read_bytes() for path in stage.path.parent.glob(f"{stage.path.name}*")}
     events = {dlq_id: [*known] for dlq_id, known in stage.ledger.events.items()}
-    taken = list(events)
-    steps: int | None = None
+    taken = [dlq_id for dlq_id, known in events.items() if "acted" in known]
     step = 0
-    while steps is None or step < steps:
+    while True:
         step += 1
         # As it was after the first death.
         stage.set()
         with DLQClient(stage.emulator.token, base_url=stage.emulator.url) as dlq:
             for dlq_id in taken:
-                if "acted" in events[dlq_id]:
-                    dlq.resume(dlq_id)
+                dlq.resume(dlq_id)
         stage.ledger.events = {dlq_id: [*known] for dlq_id, known in events.items()}
         for name, content in kept.items():
             (stage.path.parent / name).write_bytes(content)
-        if steps is None:
-            steps = stage.live().steps
-            assert steps is not None
-            step = 0
-        else:
-            assert stage.live(step=step).killed
-            stage.live_until_done()
-            assert 1 <= stage.unknown <= 2
+        if not stage.live(step=step).killed:
+            break
+        stage.live_until_done()
+        assert 1 <= stage.unknown <= 2
+    assert step > 20
+    stage.check_at_the_end()
 
 
 @pytest.mark.parametrize("number", [1, 2])
@@ -255,10 +264,10 @@ def test_killed_when_the_service_has_read_a_request(stage: Stage, moment: Moment
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_hundreds_of_times_at_any_moment(
-    tmp_path: Path, nursery: Nursery, monkeypatch: pytest.MonkeyPatch, seed: int
+    folder: Path, nursery: Nursery, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
     chance = random.Random(seed)
-    stage = Stage(tmp_path, nursery, Ledger(monkeypatch), "sync", runs=300)
+    stage = Stage(folder, nursery, Ledger(monkeypatch), "sync", runs=300)
     stage.set()
     stage.emulator.settings.latency = 0.005
     options = {"workers": 8, "rate": 400, "canary": 5, "wave_max": 40, "watch": 0.02}
@@ -274,3 +283,15 @@ def test_killed_hundreds_of_times_at_any_moment(
     stage.emulator.stop()
     assert kills >= 75
     assert stage.unknown <= 8 * kills
+
+
+def test_what_is_written_is_synced_before_anything_is_sent(folder: Path) -> None:
+    # No test here cuts the power. SQLite promises it for these two.
+    with (
+        Emulator(runs=1) as emulator,
+        DLQClient(emulator.token, base_url=emulator.url) as dlq,
+        Redrive.plan(folder / "synced", dlq, "resume", all=True) as redrive,
+    ):
+        connection = redrive._file.journal._connection
+        for pragma, value in (("journal_mode", "wal"), ("synchronous", 2)):
+            assert connection.execute(f"PRAGMA {pragma}").fetchone() == (value,)

@@ -131,6 +131,7 @@ class View:
 
     def _drawn(self) -> Any:
         from rich.console import Group as Lines
+        from rich.constrain import Constrain
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -138,9 +139,13 @@ class View:
         status = self._status
         if status is None:
             return Text("Looking at the queue")
+        # Not to the edge, where the ^C that a terminal shows would begin a line.
+        width = (80 if self._live is None else self._live.console.width) - 3
         bar = Table.grid(padding=(0, 2, 0, 0))
+        for _ in range(3):
+            bar.add_column(no_wrap=True)
         bar.add_row(
-            ProgressBar(total=max(1, status.total), completed=status.done, width=40),
+            ProgressBar(total=max(1, status.total), completed=status.done, width=max(8, min(40, width - 40))),
             f"{status.done:,}/{status.total:,}",
             "" if status.time_left is None else f"{age(status.time_left)} left at least",
         )
@@ -154,9 +159,8 @@ class View:
         below = [Text(encodable(safe(line)), overflow="ellipsis", no_wrap=True) for line in lines]
         parts: list[Any] = [bar, *below]
         if self._groups:
-            width = self._live.console.width if self._live is not None else 80
             parts.append(table(COLUMNS, group_rows(self._groups[:MOST_GROUPS]), width))
-        return Lines(*parts)
+        return Constrain(Lines(*parts), width)
 
     def _waved(self, wave: Wave) -> str:
         sent = wave.started + wave.refused + wave.gone

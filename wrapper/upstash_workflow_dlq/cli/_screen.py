@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from operator import attrgetter
@@ -220,7 +220,8 @@ def progress(session: Session, description: str, total: int | None = None) -> It
     # rich would write what goes to stdout above the bar: into the terminal, where it was meant for a file.
     above = shows_tables()
     bars = Progress(*columns, console=console(session, stderr=True), transient=True, redirect_stdout=above)
-    with bars:
+    bars.start()
+    try:
         task = bars.add_task(description, total=total, rate="")
 
         def advance(done: int) -> None:
@@ -228,3 +229,6 @@ def progress(session: Session, description: str, total: int | None = None) -> It
             bars.update(task, completed=done, rate=f"{speed:,.0f}/s" if speed else "")
 
         yield advance
+    finally:
+        with suppress(OSError):  # the terminal is gone, and what remains is still to be kept
+            bars.stop()
