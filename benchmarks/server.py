@@ -1,8 +1,8 @@
 """A server of prepared runs on loopback that takes almost no CPU, in its own process.
 
 `python benchmarks/server.py --runs 10000 --shape bursty --latency 0.08` prints its URL, and serves until its standard
-input closes. It supports `count`, `cursor`, `fromDate` and `toDate` (by `createdAt`), newest first. Resuming a run changes
-nothing.
+input closes. It supports `count`, `cursor`, `fromDate` and `toDate` (by `createdAt`), newest first. Resuming a run
+changes nothing.
 """
 
 from __future__ import annotations

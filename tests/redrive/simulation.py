@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple
 
 from upstash_workflow_dlq import FailedRun, NotFoundError, Page, StartedRun
 from upstash_workflow_dlq.redrive import RedriveResult, Wave
-from upstash_workflow_dlq.redrive._flow import (
+from upstash_workflow_dlq.redrive._effects import (
     Act,
     Ask,
     Begin,
@@ -28,8 +28,8 @@ from upstash_workflow_dlq.redrive._flow import (
     Tell,
     Tick,
     Until,
-    redrive,
 )
+from upstash_workflow_dlq.redrive._flow import redrive
 from upstash_workflow_dlq.redrive._journal import SQLiteJournal
 from upstash_workflow_dlq.redrive._planning import Planner, Selection
 

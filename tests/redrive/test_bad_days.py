@@ -20,7 +20,7 @@ from pairs import CLIENTS, in_pairs
 from redrives import planned
 from upstash_workflow_dlq import DLQClient, DLQError, RateLimitError, Retry
 from upstash_workflow_dlq.emulator import Emulator, Settings, faults
-from upstash_workflow_dlq.redrive import JournalError, Redrive, State, _flow
+from upstash_workflow_dlq.redrive import JournalError, Redrive, State, _sending, _steps
 from upstash_workflow_dlq.redrive._journal import SQLiteJournal
 
 QUICK = Retry(total=2, backoff_factor=0.001, total_timeout=1)
@@ -31,8 +31,9 @@ NO_PAUSE: dict[str, Any] = {"rate": 2000, "canary": 20, "watch": AT_ONCE, "max_f
 @pytest.fixture(autouse=True)
 def _quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits between two asks are short; what they are on a clock of their own, test_flow shows."""
-    monkeypatch.setattr(_flow, "ASK_SECONDS", 0.01)
-    monkeypatch.setattr(_flow, "FIRST_HOLD", 0.01)
+    for module in (_sending, _steps):
+        monkeypatch.setattr(module, "ASK_SECONDS", 0.01)
+    monkeypatch.setattr(_sending, "FIRST_HOLD", 0.01)
 
 
 def run_until_done(redrive: Any, dlq: Any, *, most: int = 60, **options: Any) -> list[DLQError]:

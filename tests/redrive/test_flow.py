@@ -12,7 +12,7 @@ import pytest
 from simulation import Fault, Service, Simulation
 from upstash_workflow_dlq import AuthenticationError, BadRequestError, RateLimitError, ServerError, TransportError
 from upstash_workflow_dlq.redrive import JournalError, RedriveError, RedrivePaused, State
-from upstash_workflow_dlq.redrive._flow import Act, Ask, Keep, Look, Request, Stopped
+from upstash_workflow_dlq.redrive._effects import Act, Ask, Keep, Look, Request, Stopped
 
 TWO_MINUTES = timedelta(minutes=2)
 FAST: dict[str, Any] = {"rate": 100, "watch": TWO_MINUTES}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from simulation import Fault, Service, Simulation, fewest_within, most_within
 from upstash_workflow_dlq import RateLimitError
-from upstash_workflow_dlq.redrive._flow import Act, Request, Stopped
+from upstash_workflow_dlq.redrive._effects import Act, Request, Stopped
 from upstash_workflow_dlq.redrive._pace import Pace
 
 AT_ONCE = timedelta(0)

@@ -18,25 +18,12 @@ from anyio.to_thread import run_sync
 from .. import FailedRun, NotFoundError
 from ..triage import Summary
 from ._base import PROGRESS_SECONDS, File, Progress, RunOptions, check_workers, given
-from ._flow import (
-    MAX_WORKERS,
-    Act,
-    Ask,
-    Begin,
-    Effect,
-    Finished,
-    Flow,
-    Keep,
-    Request,
-    Stopped,
-    Tell,
-    Tick,
-    Until,
-    redrive,
-)
+from ._effects import Act, Ask, Begin, Effect, Finished, Flow, Keep, Request, Stopped, Tell, Tick, Until
+from ._flow import redrive
 from ._lock import RunLock
 from ._model import Action, RedriveResult, RedriveStatus, Settings, Wave
 from ._planning import Named, Planner, Selection
+from ._sending import MAX_WORKERS
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from .. import FailedRun
 from ..triage import Summary, summarize
-from ._journal import About, SQLiteJournal
+from ._journal import SQLiteJournal
 from ._lock import RunLock
 from ._model import RedriveError, RedriveResult, RedriveRunning, RedriveStatus, Settings, State
 from ._planning import overrides_of_json
+from ._records import About
 
 if TYPE_CHECKING:
     from .. import AsyncDLQClient, DLQClient
@@ -139,7 +140,7 @@ def given(options: RunOptions) -> dict[str, Any]:
 
 
 def check_workers(workers: int) -> int:
-    from ._flow import MAX_WORKERS
+    from ._sending import MAX_WORKERS
 
     if not isinstance(workers, int) or isinstance(workers, bool) or not 1 <= workers <= MAX_WORKERS:
         raise ValueError(f"workers is {workers!r}; it must be a whole number from 1 to {MAX_WORKERS}")

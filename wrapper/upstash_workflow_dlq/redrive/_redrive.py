@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from .. import FailedRun, NotFoundError
 from ..triage import Summary
 from ._base import PROGRESS_SECONDS, File, Progress, RunOptions, check_workers, given
-from ._flow import MAX_WORKERS, Act, Ask, Request, redrive
+from ._effects import Act, Ask, Request
+from ._flow import redrive
 from ._model import Action, RedriveResult, RedriveStatus, Settings, Wave
 from ._planning import Named, Planner, Selection
+from ._sending import MAX_WORKERS
 from ._threads import Ended, Threads
 
 if TYPE_CHECKING:

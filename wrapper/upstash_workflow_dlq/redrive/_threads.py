@@ -12,10 +12,10 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
-from ._flow import Begin, Effect, Finished, Flow, Keep, Request, Stopped, Tell, Tick, Until
-from ._journal import Journal
+from ._effects import Begin, Effect, Finished, Flow, Keep, Request, Stopped, Tell, Tick, Until
 from ._lock import RunLock
 from ._model import Wave
+from ._records import Journal
 
 
 class Ended(NamedTuple):
