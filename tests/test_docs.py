@@ -276,6 +276,21 @@ def test_the_table_of_overrides_is_right() -> None:
                 assert [sent for sent in requests[-1].headers if sent.startswith(header)]
 
 
+def test_every_variable_that_is_read_is_in_the_table() -> None:
+    ours = r'"((?:QSTASH|UPSTASH_DLQ)_[A-Z]+|NO_COLOR|TERM|SSL_CERT_[A-Z]+|[A-Z]+_PROXY)"'
+    code = [file.read_text("utf-8") for file in (ROOT / "wrapper").rglob("*.py")]
+    read = {name for text in code for name in re.findall(ours, text)}
+    assert len(read) > 8
+    spans = " ".join(code_spans(ROOT / "docs" / "reference" / "environment.md"))
+    assert {name for name in read if not re.search(rf"\b{name}\b", spans)} == set()
+
+
+def test_every_exit_code_is_in_the_table() -> None:
+    from upstash_workflow_dlq.cli._exits import Exit
+
+    assert [int(code) for code, _ in table(ROOT / "docs" / "command-line.md", 1)] == sorted(Exit)
+
+
 def test_every_field_of_a_run_is_described() -> None:
     named = {span.removesuffix("()") for span in code_spans(ROOT / "docs" / "fields.md")}
     assert named >= public(FailedRun) | public(FailureFunction)
