@@ -19,6 +19,7 @@ nox.options.sessions = [
     "drift",
     "package",
     "demo",
+    "docs",
     "tests_of_tools",
     "tests_of_cli",
     "tests_of_redrive",
@@ -218,7 +219,7 @@ def package(session: nox.Session) -> None:
 @nox.session(venv_backend="uv")
 def tests_of_lowest(session: nox.Session) -> None:
     """All tests but those of the tools, with the lowest versions that pyproject.toml allows. Needs uv."""
-    session.install("--resolution=lowest-direct", "-e", ".[cli,emulator,contract]", *tools("tests"))
+    session.install("--resolution=lowest-direct", "-e", ".[cli,emulator,contract,report]", *tools("tests"))
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
@@ -272,6 +273,17 @@ def demo(session: nox.Session) -> None:
     """A night on call from start to end: the command line, against the emulator."""
     session.install("-e", ".[cli,emulator]", silent=True)
     session.run("python", "examples/night.py")
+
+
+@nox.session(allow_parallel=True)
+def docs(session: nox.Session) -> None:
+    """Build the site in site/, and check its links, what it loads, and that it shows every public name."""
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("docs"), silent=True)
+    session.run("python", "-m", "tools.site.commands", "build/commands.md")
+    # Zensical leaves pages behind that are no longer there.
+    shutil.rmtree(ROOT / "site", ignore_errors=True)
+    session.run("zensical", "build", "--strict", "--clean", "--config-file", "mkdocs.yml")
+    session.run("python", "-m", "tools.site.check", "site")
 
 
 @nox.session
@@ -367,7 +379,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def tests_of_tools(session: nox.Session) -> None:
     """All tests of tools/, which run on one Python and are not shipped. `-- ARGS` passes ARGS to pytest instead."""
-    session.install("-e", ".[cli,emulator,contract]", *tools("tests"))
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("tests"))
     session.run("pytest", *(session.posargs or ("tests/tools", *IN_TWO_PROCESSES)))
 
 

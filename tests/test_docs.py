@@ -35,7 +35,9 @@ from upstash_workflow_dlq.emulator import Emulator
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+# Its code goes on with the queue that its commands have left.
+TUTORIAL = ROOT / "docs" / "tutorial.md"
 PAGES = [README, *DOCS, *(ROOT / name for name in ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"))]
 
 
@@ -119,22 +121,31 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
 @pytest.mark.usefixtures("queue", "own_logging", "own_folder")
-@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page) and page != TUTORIAL], ids=name_of)
 def test_code_runs_from_top_to_bottom_and_prints_what_is_shown(page: Path) -> None:
     namespace: dict[str, Any] = {"__name__": page.stem}
     for block in blocks(page):
-        printed = io.StringIO()
-        with redirect_stdout(printed):
-            # Padded, so that a traceback points into the page.
-            exec(compile("\n" * block.line + block.code, str(page), "exec"), namespace)  # noqa: S102
-        assert printed.getvalue() == block.output, f"{page.name}, line {block.line}"
+        run_code(page, block, namespace)
+
+
+def run_code(page: Path, block: Block, namespace: dict[str, Any]) -> None:
+    printed = io.StringIO()
+    with redirect_stdout(printed):
+        # Padded, so that a traceback points into the page.
+        exec(compile("\n" * block.line + block.code, str(page), "exec"), namespace)  # noqa: S102
+    assert printed.getvalue() == block.output, f"{page.name}, line {block.line}"
 
 
 @dataclass(frozen=True)
 class Typed:
     """A command in a ```console block, and what it prints."""
 
+    line: int
     command: str
     printed: str
 
@@ -142,10 +153,10 @@ class Typed:
 def typed(page: Path) -> list[Typed]:
     found = []
     for token in tokens(page):
-        if token.info == "console":
+        if token.info == "console" and token.map is not None:
             for part in re.split(r"^\$ ", token.content, flags=re.MULTILINE)[1:]:
                 command, _, printed = part.partition("\n")
-                found.append(Typed(command, printed.rstrip("\n")))
+                found.append(Typed(token.map[0] + 1, command, printed.rstrip("\n")))
     return found
 
 
@@ -161,13 +172,20 @@ def steady(screen: str, emulator: Emulator) -> str:
 
 
 @pytest.mark.untraced
-@pytest.mark.usefixtures("own_folder")
-@pytest.mark.parametrize("page", [page for page in PAGES if typed(page)], ids=lambda page: page.name)
-def test_commands_print_what_is_shown(page: Path) -> None:
+@pytest.mark.usefixtures("own_folder", "own_logging")
+@pytest.mark.parametrize("page", [page for page in PAGES if typed(page)], ids=name_of)
+def test_commands_print_what_is_shown(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On one queue, from top to bottom. UPDATE_DOCS=1 writes it into the page."""
     text = page.read_text("utf-8")
+    namespace: dict[str, Any] = {"__name__": page.stem}
+    parts: list[Typed | Block] = [*typed(page), *(blocks(page) if page == TUTORIAL else ())]
     with shown_in(page) as emulator:
-        for block in typed(page):
+        for name, value in emulator.environ.items():
+            monkeypatch.setenv(name, value)
+        for block in sorted(parts, key=lambda part: part.line):
+            if isinstance(block, Block):
+                run_code(page, block, namespace)
+                continue
             program, *arguments = shlex.split(block.command)
             assert program == "upstash-dlq"
             with Terminal(*arguments, columns=110, lines=80, env=emulator.environ) as terminal:
@@ -186,6 +204,10 @@ def test_commands_print_what_is_shown(page: Path) -> None:
                 assert shown == block.printed, f"$ {block.command}"
     if os.environ.get("UPDATE_DOCS"):
         page.write_text(text, "utf-8")
+
+
+def test_the_tutorial_serves_the_queue_that_it_is_compared_with() -> None:
+    assert "\nupstash-dlq emulator --port 8080 --runs 250 --fixed\n" in TUTORIAL.read_text("utf-8")
 
 
 def test_the_first_example_shows_runs() -> None:
@@ -254,12 +276,27 @@ def test_the_table_of_overrides_is_right() -> None:
                 assert [sent for sent in requests[-1].headers if sent.startswith(header)]
 
 
+def test_every_variable_that_is_read_is_in_the_table() -> None:
+    ours = r'"((?:QSTASH|UPSTASH_DLQ)_[A-Z]+|NO_COLOR|TERM|SSL_CERT_[A-Z]+|[A-Z]+_PROXY)"'
+    code = [file.read_text("utf-8") for file in (ROOT / "wrapper").rglob("*.py")]
+    read = {name for text in code for name in re.findall(ours, text)}
+    assert len(read) > 8
+    spans = " ".join(code_spans(ROOT / "docs" / "reference" / "environment.md"))
+    assert {name for name in read if not re.search(rf"\b{name}\b", spans)} == set()
+
+
+def test_every_exit_code_is_in_the_table() -> None:
+    from upstash_workflow_dlq.cli._exits import Exit
+
+    assert [int(code) for code, _ in table(ROOT / "docs" / "command-line.md", 1)] == sorted(Exit)
+
+
 def test_every_field_of_a_run_is_described() -> None:
     named = {span.removesuffix("()") for span in code_spans(ROOT / "docs" / "fields.md")}
     assert named >= public(FailedRun) | public(FailureFunction)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_to_what_is_there(page: Path) -> None:
     links = [
         str(child.attrs.get("href", child.attrs.get("src")))

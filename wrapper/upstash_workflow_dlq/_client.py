@@ -118,7 +118,7 @@ class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
         return windows(from_date, to_date, parts, filters)
 
     def count(self, **filters: Unpack[RunFilters]) -> int:
-        """How many failed runs match. Reads through all of them: the service has no call that counts."""
+        """How many failed runs match `filters`. Reads through all of them: the service has no call that counts."""
         return self._connection.run(count_runs(Listing.parse(filters)))
 
     def get(self, dlq_id: FailedRun | str) -> FailedRun:
@@ -126,13 +126,17 @@ class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
         return self._connection.run(get_run(dlq_id))
 
     def delete(self, run: FailedRun | str) -> None:
-        """Delete one failed run for good. Raises `NotFoundError`, unless an earlier try may have deleted it."""
+        """Delete one failed `run` for good. Raises `NotFoundError`, unless an earlier try may have deleted it."""
         self._connection.run(delete_run(run))
 
     def resume(self, run: FailedRun | str, **overrides: Unpack[Overrides]) -> StartedRun:
         """Continue from the step that failed, as a new run; the failed one leaves the queue. Raises `NotFoundError`.
 
         Sent at most once, unless it is certain that nothing was done. After a `TransportError` it may have been done.
+
+        Args:
+            run: the failed run, or its `dlq_id`.
+            **overrides: what the new run does differently, see `Overrides`.
         """
         from ._core.acting import resume_run
 
@@ -145,13 +149,13 @@ class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
         return self._connection.run(restart_run(run, overrides))
 
     def retry_failure_callback(self, run: FailedRun | str) -> StartedRun:
-        """Call the failure callback again. `BadRequestError` unless it failed. Sent at most once, as `resume`."""
+        """Call the failure callback of `run` again. `BadRequestError` unless it failed. At most once, as `resume`."""
         from ._core.acting import retry_callback
 
         return self._connection.run(retry_callback(run))
 
     def cancel_failure_callback(self, run: FailedRun | str) -> None:
-        """Cancel the failure callback. `BadRequestError` unless it is in progress. Sent at most once, as `resume`."""
+        """Cancel the callback of `run`. `BadRequestError` unless it is in progress. At most once, as `resume`."""
         from ._core.acting import cancel_callback
 
         self._connection.run(cancel_callback(run))

@@ -1,18 +1,18 @@
 """What can go wrong, as one small tree.
 
-DLQError
-├── ConfigurationError        no token, an unknown region, a base URL that would expose the token
-├── ClientClosedError         a closed client was used; also a RuntimeError
-├── TransportError            no connection, a timeout; __cause__ is the httpx error
-├── APIError                  the service answered with something other than success
-│   ├── BadRequestError       400
-│   ├── AuthenticationError   401, 403
-│   ├── NotFoundError         404
-│   ├── RateLimitError        429
-│   └── ServerError           5xx
-├── InvalidResponseError      a success that does not answer the question; also a ValueError
-├── PaginationError           a cursor came back a second time
-└── BulkError                 a bulk call stopped midway; __cause__ says why
+    DLQError
+    ├── ConfigurationError        no token, an unknown region, a base URL that is not safe
+    ├── ClientClosedError         a closed client was used; also a RuntimeError
+    ├── TransportError            no connection, a timeout; __cause__ is the httpx error
+    ├── APIError                  the service refused, or failed
+    │   ├── BadRequestError       400
+    │   ├── AuthenticationError   401, 403
+    │   ├── NotFoundError         404
+    │   ├── RateLimitError        429
+    │   └── ServerError           5xx
+    ├── InvalidResponseError      a success that cannot be read; also a ValueError
+    ├── PaginationError           a cursor came back a second time
+    └── BulkError                 a bulk call stopped midway; __cause__ says why
 
 The optional `upstash_workflow_dlq.contract` adds its `ContractError` to them.
 Bad arguments are plain `ValueError` and `TypeError`, raised before anything is sent.
@@ -69,7 +69,13 @@ class TransportError(DLQError):
 class APIError(DLQError):
     """The service, or a proxy in front of it, answered with something other than success.
 
-    `url` never contains the token. `body` is the body of the answer in bytes, `request_id` its `X-Request-Id`.
+    Attributes:
+        status_code: HTTP status of the answer.
+        message: what the answer says, or the name of its status.
+        body: body of the answer in bytes.
+        method: HTTP method of the request.
+        url: URL of the request, without the token.
+        request_id: its `X-Request-Id`; None if not sent.
     """
 
     def __init__(
@@ -110,9 +116,14 @@ class NotFoundError(APIError):
 
 
 class RateLimitError(APIError):
-    """429. `retry_after` is in seconds from the answer, `reset_at` an aware UTC datetime; None if not sent.
+    """429: too many requests. Besides those of `APIError`, None if not sent:
 
-    `kind` is "daily" (`RateLimit-*` headers), "burst" (`Burst-RateLimit-*`) or "unknown" (neither was sent).
+    Attributes:
+        kind: "daily" (`RateLimit-*` headers), "burst" (`Burst-RateLimit-*`) or "unknown" (neither was sent).
+        limit: requests allowed in the period.
+        remaining: requests left in it.
+        reset_at: when it ends, an aware UTC datetime.
+        retry_after: seconds from the answer until another try makes sense.
     """
 
     kind: Literal["daily", "burst", "unknown"] = "unknown"
@@ -140,8 +151,13 @@ class PaginationError(DLQError):
 class BulkError(DLQError):
     """A bulk call stopped midway; `__cause__` says why. The message says if the last request may have done something.
 
-    `done` is what the call would have returned for the batches that succeeded: a count, or the started runs.
-    `finished` is True if no batch is left, because the failure came after the last one. Otherwise continue:
+    Attributes:
+        done: what the call would have returned for the batches that succeeded: a count, or the started runs.
+        cursor: where a call by filters continues; None at the beginning.
+        remaining: ids that are left of a call by ids, those of the failed batch included.
+        finished: True if no batch is left, because the failure came after the last one.
+
+    Unless it is finished, continue:
 
     - A call by filters or `all=True`: make the same call with `cursor=error.cursor` (None starts at the beginning).
     - A call by ids: `dlq_ids=error.remaining, dry_run=True` returns those that are still in the queue; pass them as

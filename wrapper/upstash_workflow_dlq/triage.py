@@ -1,9 +1,11 @@
 """What failed, how often and since when: failed runs in groups. Pure: it reads runs, and asks nobody.
 
+```python
 from upstash_workflow_dlq.triage import summarize
 
 for group in summarize(dlq.scan()).groups:
     print(group.count, group.failure, group.workflows)
+```
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ __all__ = ["By", "Group", "Summarizer", "Summary", "fingerprint", "kept_for", "s
 T = TypeVar("T")
 
 By = Literal["failure", "workflow", "label", "status", "hour", "day"]
+"""What failed runs are grouped by."""
 
 _VERSION = 1
 """Of the fingerprints. Whatever gives other groups needs another one: people keep fingerprints in scripts."""
@@ -101,7 +104,7 @@ def fingerprint(run: FailedRun) -> str:
 
 
 def workflow_path(run: FailedRun) -> str:
-    """The path of the workflow's URL, without host and query; the URL if it has none, and "" without a URL."""
+    """The path of the run's workflow URL, without host and query; the URL if it has none, and "" without a URL."""
     try:
         return _path(run.workflow_url or "")
     except ValueError:
@@ -118,9 +121,9 @@ def _path(url: str) -> str:
 
 
 def kept_for(age: timedelta, retention: timedelta | None = None) -> timedelta:
-    """How much longer the service keeps a run that entered the queue so long ago; negative if it is due.
+    """How much longer the service keeps a run that entered the queue an `age` ago; negative if it is due.
 
-    If the retention of the plan is unknown, at least: by the shortest of all plans that such a run can be on.
+    If the `retention` of the plan is unknown, at least: by the shortest of all plans that such a run can be on.
     """
     return (retention or next((span for span in _RETENTIONS if age < span), _RETENTIONS[-1])) - age
 
@@ -155,7 +158,8 @@ class Group:
         key: what they have in common. By failure, a fingerprint.
         failure: that of the newest run; None if it cannot be read.
         count: how many they are.
-        first, last: when the first and the last of them entered the queue, or else were created; None if unknown.
+        first: when the first of them entered the queue, or else was created; None if unknown.
+        last: when the last of them did.
         workflows: the most frequent paths of workflows, at most 10.
         statuses: the most frequent HTTP statuses that were answered, at most 10.
         example: the dlq_id of the newest run.
@@ -181,7 +185,8 @@ class Summary:
         groups: the largest first; groups of one size by key.
         timeline: how many runs failed when: start and count of equal spans of time, without gaps, at most 200.
         entered: the same, of the runs alone whose `entered_at` is known: what expires is counted from there.
-        first, last: the times of the first and the last run; None if no run has one.
+        first: the time of the first run; None if no run has one.
+        last: the time of the last run.
     """
 
     by: str
@@ -194,7 +199,7 @@ class Summary:
 
 
 def summarize(runs: Iterable[FailedRun], *, by: By = "failure") -> Summary:
-    """Groups runs by failure, workflow, label, status, or by the hour or day of their failure.
+    """Groups `runs` by failure, workflow, label, status, or by the hour or day of their failure.
 
     The key is "" for runs that have nothing of the kind. A run counts in the group of each of its labels. Memory grows
     with the number of groups, not of runs. For runs that come asynchronously, see `Summarizer`.

@@ -43,15 +43,17 @@ MAX_IDS_LENGTH = 3500
 class BulkOptions(RunFilters, total=False):
     """Which runs a bulk call is about (exactly one of `dlq_ids`, filters and `all=True`), and how it reports.
 
-    dlq_ids: failed runs or their ids, such as `dlq.list(limit=5)`; for the async client also an async iterable. All are
-        read and checked before anything is done; an empty one does nothing. A dry run sends one request for each.
-    all: True for the whole queue.
-    cursor: where a call with the same filters stopped, from its `BulkError`.
-    on_batch: called with what each batch did, as soon as it is known: the started runs; for deletes, their number.
-    on_progress: called after each batch with the number of runs done so far.
-    Any filter: see `RunFilters`. With `response_status`, which the service does not know, `workflow_run_id`, which it
-        may take for a prefix, or a filter that only its list takes, the matching runs are listed first and then acted
-        on by id.
+    With the filter `response_status`, which the service does not know, `workflow_run_id`, which it may take for a
+    prefix, or one that only its list takes, the matching runs are listed first and then acted on by id.
+
+    Attributes:
+        dlq_ids: failed runs or their ids, such as `dlq.list(limit=5)`; for the async client also an async iterable. All
+            are read and checked before anything is done; an empty one does nothing. A dry run sends one request for
+            each.
+        all: True for the whole queue.
+        cursor: where a call with the same filters stopped, from its `BulkError`.
+        on_batch: called with what each batch did, as soon as it is known: the started runs; for deletes, their number.
+        on_progress: called after each batch with the number of runs done so far.
     """
 
     dlq_ids: Iterable[FailedRun | str] | AsyncIterable[FailedRun | str] | FailedRun | str | None

@@ -97,16 +97,18 @@ class ScanFilters(TypedDict, total=False):
 class RunFilters(ScanFilters, total=False):
     """Which failed runs to select. Several values of one filter are ORed, filters are ANDed. None means not given.
 
-    label: one or several labels.
-    workflow_url: one or several URLs of workflows, in full.
-    workflow_run_id: id of one workflow run.
-    workflow_created_at: when the workflow run was created, to the millisecond.
-    failure_function_state: one or several of `FailureFunctionState`.
-    caller_ip: one or several IP addresses that runs were started from.
-    flow_control_key: one or several flow control keys.
-    response_status: one or several HTTP statuses that the failed step answered. Applied on this side: all other
-        matches are read.
-    from_date, to_date: a time of the run; the vendor does not document which one. Both ends are included.
+    Attributes:
+        label: one or several labels.
+        workflow_url: one or several URLs of workflows, in full.
+        workflow_run_id: id of one workflow run.
+        workflow_created_at: when the workflow run was created, to the millisecond.
+        failure_function_state: one or several of `FailureFunctionState`.
+        caller_ip: one or several IP addresses that runs were started from.
+        flow_control_key: one or several flow control keys.
+        response_status: one or several HTTP statuses that the failed step answered. Applied on this side: all other
+            matches are read.
+        from_date: only runs from then on. The vendor does not document which time of a run that is.
+        to_date: only runs until then, inclusive.
 
     Dates are aware datetimes, ints of Unix milliseconds (of this century, since others are seconds by mistake), or
     ISO 8601 strings with an offset. A value with a comma is refused, because the service would split it; so is one with

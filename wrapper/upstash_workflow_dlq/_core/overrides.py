@@ -32,12 +32,13 @@ class FlowControl:
 class Overrides(TypedDict, total=False):
     """What replaces the settings that a run was first started with. None means not given.
 
-    retries: how often a step is retried.
-    delay: how long to wait before the start; a timedelta of whole seconds, or a string such as "10s" or "5m".
-    retry_delay: expression for the milliseconds between retries, such as "pow(2, retried) * 1000".
-    flow_control: a `FlowControl`.
-    label: one or several labels.
-    failure_callback: URL to call if the run fails for good.
+    Attributes:
+        retries: how often a step is retried.
+        delay: how long to wait before the start; a timedelta of whole seconds, or a string such as "10s" or "5m".
+        retry_delay: expression for the milliseconds between retries, such as "pow(2, retried) * 1000".
+        flow_control: a `FlowControl`.
+        label: one or several labels.
+        failure_callback: URL to call if the run fails for good.
     """
 
     retries: int | None

@@ -53,7 +53,7 @@ class BulkProgress(NamedTuple):
 
 
 def bulk_progress(interrupt: BaseException) -> BulkProgress | None:
-    """What the bulk call that this exception has interrupted had done. None if it has interrupted none.
+    """What the bulk call had done that the exception `interrupt` has ended. None if it has interrupted none.
 
     asyncio turns cancellations into other exceptions, such as a timeout or a KeyboardInterrupt: so it also looks at
     what the exception comes from. The fate of the request under way is unknown.

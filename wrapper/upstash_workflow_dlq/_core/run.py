@@ -289,7 +289,7 @@ class StartedRun(NamedTuple):
 
     @classmethod
     def read(cls, payload: dict[str, Any], where: str, dlq_id: str | None = None) -> StartedRun:
-        """`where` names the answer that it comes from, for messages."""
+        """From the `payload` of an answer, which `where` names in messages, about the failed run `dlq_id`."""
         view = _StartedPayload(payload, where)
         if not view.workflow_run_id:
             raise InvalidResponseError(f"{view._name()} has no workflowRunId")

@@ -63,6 +63,7 @@ class ContractError(DLQError):
 
     @classmethod
     def of(cls, drifts: tuple[Drift, ...]) -> ContractError:
+        """An error whose message has the first of these drifts."""
         shown = "; ".join(map(str, drifts[:SHOWN_IN_AN_ERROR]))
         more = len(drifts) - SHOWN_IN_AN_ERROR
         return cls(f"the answer drifts from the spec: {shown}" + (f"; and {more} more" if more > 0 else ""), drifts)

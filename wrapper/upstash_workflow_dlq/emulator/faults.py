@@ -54,6 +54,7 @@ class Slow:
 
 
 Fault = Answer | Reset | Truncated | Slow
+"""What the functions below make."""
 
 
 def status(
@@ -62,9 +63,13 @@ def status(
     content_type: str = "application/json",
     headers: tuple[tuple[str, str], ...] = (),
 ) -> Fault:
-    """A response with any final status (200 to 599), standard or not. The default body is an error as the service's.
+    """A response of your own; the request is not carried out.
 
-    Raises ValueError for other codes.
+    Args:
+        code: any final status, 200 to 599, standard or not. Raises ValueError for others.
+        body: None for an error as the service's, with the name of the status.
+        content_type: of that body.
+        headers: pairs of names and values to add.
     """
     if not 200 <= code <= 599:
         raise ValueError(f"an HTTP status must be from 200 to 599, got {code}")
@@ -76,14 +81,14 @@ def status(
 
 
 def html(code: int = 502) -> Fault:
-    """An HTML error page, as from a proxy in front of the service."""
+    """An HTML error page with the status `code`, as from a proxy in front of the service."""
     phrase = _phrase(code)
     page = f"<!doctype html>\n<html><head><title>{code} {phrase}</title></head><body><h1>{phrase}</h1></body></html>\n"
     return status(code, page, "text/html; charset=utf-8")
 
 
 def burst_limit(limit: int = 100, reset_in: float = 1.0) -> Fault:
-    """A 429 for too many requests within a second, with the Burst-RateLimit headers.
+    """A 429 for too many requests within a second, with the Burst-RateLimit headers. `limit` is what they say.
 
     The reset header is a Unix timestamp in whole seconds, rounded down: at most `reset_in` seconds ahead.
     """
@@ -91,12 +96,12 @@ def burst_limit(limit: int = 100, reset_in: float = 1.0) -> Fault:
 
 
 def daily_limit(limit: int = 1000, reset_in: float = 3600.0) -> Fault:
-    """A 429 for the daily limit, with the RateLimit headers. `reset_in` is in seconds, as in `burst_limit`."""
+    """A 429 for the daily limit, with the RateLimit headers. `limit` and `reset_in` are as in `burst_limit`."""
     return _limit("RateLimit", "No requests are left for today.", limit, reset_in)
 
 
 def too_many_requests(retry_after: int | str | None = None) -> Fault:
-    """A 429 without rate-limit headers, optionally with `Retry-After` (seconds or an HTTP date)."""
+    """A 429 without rate-limit headers. `retry_after` is its `Retry-After`, in seconds or as an HTTP date."""
     return status(429, headers=() if retry_after is None else (("Retry-After", str(retry_after)),))
 
 

@@ -1,0 +1,1 @@
+"""What `nox -s docs` needs besides Zensical."""
