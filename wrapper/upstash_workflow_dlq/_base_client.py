@@ -102,6 +102,11 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         return low_level_client(self._config, self._limits.timeout, self._connection.sender)
 
     @property
+    def base_url(self) -> str:
+        """Where it connects to."""
+        return self._config.base_url
+
+    @property
     def response_hooks(self) -> list[ResponseHook]:
         """Functions to call with each final `httpx.Response`, of this client and of its `low_level`.
 

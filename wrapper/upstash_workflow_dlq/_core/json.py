@@ -42,6 +42,7 @@ class _ErrorAnswer(msgspec.Struct, gc=False):
     message: str | None = None
 
 
+_decode_head = msgspec.json.Decoder(Head).decode
 _decode_heads = msgspec.json.Decoder(_Heads).decode
 _decode_contents = msgspec.json.Decoder(_Contents).decode
 _decode_error_answer = msgspec.json.Decoder(_ErrorAnswer).decode
@@ -70,6 +71,33 @@ def split_page(content: bytes) -> tuple[list[Head], list[bytes], str | None] | N
         return page.messages, list(map(bytes, _decode_contents(content).messages)), page.cursor
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
+
+
+def split_messages(content: bytes) -> list[bytes] | None:
+    """The JSON of each message, where a field of one of them is of a wrong type. None if it cannot be told apart."""
+    try:
+        return list(map(bytes, _decode_contents(content).messages))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def decode_head(content: bytes) -> Head | None:
+    """Of one message; None if it is not as expected: then use decode_json."""
+    try:
+        head = _decode_head(content)
+        if not content.isascii():
+            content.decode()  # as in split_page
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    return head
+
+
+def encode_json(payload: dict[str, Any]) -> bytes:
+    """On one line. In UTF-8, or in ASCII where a letter is half of a surrogate pair."""
+    try:
+        return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(payload, separators=(",", ":")).encode()
 
 
 def read_error(content: bytes) -> tuple[str | None, str | None]:
