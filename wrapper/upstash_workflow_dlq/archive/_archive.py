@@ -9,13 +9,13 @@ from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from threading import RLock
 from types import TracebackType
-from typing import NamedTuple, Self, TypeVar, Unpack
+from typing import Any, NamedTuple, Self, TypeVar, Unpack
 
 from .. import AsyncDLQClient, DLQClient, FailedRun, RunFilters
 from ..triage import By, Summary
 from ._blocks import Blocks
 from ._errors import ArchiveError, NotArchivedError, explained
-from ._reading import ArchiveFilters, Selected, chunks_of, ids_of, payloads_of
+from ._reading import ArchiveFilters, Selected, chunks_of, ids_of, payloads_of, rows_of
 from ._schema import open_archive
 from ._summary import Grouping, moment
 from ._syncing import Progress, Sync, SyncResult
@@ -239,6 +239,13 @@ class Archive:
         from ._exporting import Export
 
         return Export(self, os.fspath(path)).run(filters)
+
+    def _rows(self, filters: ArchiveFilters) -> Iterator[list[dict[str, Any]]]:
+        """The columns of the view `failed_runs`, and the payload. By chunks."""
+        ids = self._read(lambda connection: ids_of(connection, Selected(connection, filters)))
+        for chunk in chunks_of(ids):
+            rows = self._read(lambda connection: rows_of(connection, Blocks(connection), chunk))  # noqa: B023
+            yield [rows[id] for id in chunk]
 
     def _payloads(self, filters: ArchiveFilters) -> Iterator[list[bytes]]:
         """By chunks. Nothing is held open between two of them."""

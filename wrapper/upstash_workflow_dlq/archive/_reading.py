@@ -113,3 +113,17 @@ def payloads_of(connection: sqlite3.Connection, blocks: Blocks, ids: Sequence[in
 
 def runs_of(connection: sqlite3.Connection, blocks: Blocks, ids: Sequence[int]) -> dict[int, FailedRun]:
     return {id: FailedRun.from_json(payload) for id, payload in payloads_of(connection, blocks, ids).items()}
+
+
+def rows_of(connection: sqlite3.Connection, blocks: Blocks, ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """What an export has of these runs."""
+    payloads = payloads_of(connection, blocks, ids)
+    marks = ", ".join("?" * len(ids))
+    found = connection.execute(f"SELECT * FROM failed_runs WHERE id IN ({marks})", list(ids))
+    names = [column[0] for column in found.description]
+    rows = {}
+    for values in found.fetchall():
+        row = dict(zip(names, values, strict=True))
+        id = row.pop("id")
+        rows[id] = {**row, "labels": json.loads(row["labels"]), "payload": payloads[id].decode("utf-8", "replace")}
+    return rows

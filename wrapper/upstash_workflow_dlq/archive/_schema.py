@@ -88,8 +88,10 @@ CREATE TABLE syncs (
 CREATE TABLE transactions (number INTEGER NOT NULL);
 INSERT INTO transactions VALUES (0);
 
+-- For people and other programs: times in ISO 8601, labels as a JSON list.
 CREATE VIEW failed_runs AS
 SELECT
+    r.id,
     o.name AS origin,
     r.dlq_id,
     {_iso("failed_at")},

@@ -8,14 +8,13 @@ import pkgutil
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
 
 import click
 from click.shell_completion import shell_complete
 
 from . import commands
 from ._exits import Exit, cannot_write, discard_output, ended, say, writing
-from ._options import everywhere
+from ._options import Group, everywhere
 from ._session import Session
 
 NAME = "upstash-dlq"
@@ -23,7 +22,7 @@ NAME = "upstash-dlq"
 COMPLETE = "_UPSTASH_DLQ_COMPLETE"
 
 
-class Commands(click.Group):
+class Commands(Group):
     """Each module in `commands` is one, under the name of its `command`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -38,17 +37,6 @@ class Commands(click.Group):
         module = importlib.import_module(f"{commands.__name__}.{cmd_name}")
         found: click.Command = module.command
         return found
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError:
-            from difflib import get_close_matches
-
-            names = self.list_commands(ctx)
-            like = get_close_matches(args[0], names, n=1)
-            hint = f"did you mean {like[0]}?" if like else f"there are {', '.join(names)}"
-            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx) from None
 
 
 def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:

@@ -53,7 +53,17 @@ def with_session(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.pass_obj(function)
 
 
-class Command(click.Command):
+class Documented(click.Command):
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples, as they are written."""
+        if self.epilog:
+            formatter.write_paragraph()
+            formatter.write("Examples:\n")
+            for line in self.epilog.strip().splitlines():
+                formatter.write(f"  {line.strip()}\n")
+
+
+class Command(Documented):
     """A command of ours, with the options that are taken everywhere."""
 
     takes_filters = False
@@ -76,17 +86,24 @@ class Command(click.Command):
             self.takes_filters = False
             return super().parse_args(ctx, list(args))
 
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Examples, as they are written."""
-        if self.epilog:
-            formatter.write_paragraph()
-            formatter.write("Examples:\n")
-            for line in self.epilog.strip().splitlines():
-                formatter.write(f"  {line.strip()}\n")
-
 
 class FilteringCommand(Command):
     takes_filters = True
+
+
+class Group(Documented, click.Group):
+    """Commands below a name. Says which there are if one is mistyped."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            from difflib import get_close_matches
+
+            names = self.list_commands(ctx)
+            like = get_close_matches(args[0], names, n=1)
+            hint = f"did you mean {like[0]}?" if like else f"there are {', '.join(names)}"
+            raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx) from None
 
 
 # Where the values of such a filter are found, apart from the options of ours that may be called alike.
