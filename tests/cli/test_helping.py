@@ -37,7 +37,7 @@ def examples(name: str) -> list[str]:
 def test_every_command_of_the_design_is_there() -> None:
     assert [
         *("list", "show", "count", "summary", "watch", "check", "doctor", "resume", "restart", "delete"),
-        *("callback", "completion", "emulator"),
+        *("archive", "callback", "completion", "emulator"),
     ] == NAMES
 
 

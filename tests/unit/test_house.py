@@ -21,7 +21,10 @@ FLOORS = (
     (f"{PACKAGE}._client", f"{PACKAGE}._async_client"),
     (PACKAGE,),
 )
-ROOMS = tuple(f"{PACKAGE}.{name}" for name in ("emulator", "contract", "triage", "cli"))
+ROOMS = tuple(
+    f"{PACKAGE}.{name}"
+    for name in ("emulator", "contract", "triage", "matching", "timelines", "harmless", "archive", "cli")
+)
 
 
 def modules() -> dict[str, Path]:

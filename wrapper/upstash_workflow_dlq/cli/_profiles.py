@@ -24,10 +24,13 @@ class Profile(NamedTuple):
     token_env: str
 
     def client(self, session: Session) -> DLQClient:
+        from upstash_workflow_dlq import DLQClient
+
         token = os.environ.get(self.token_env, "").strip()
         if not token:
             raise Stopped(Exit.CONFIGURATION, f"the variable {self.token_env} is not set; it should hold the token")
-        return Session(url=self.url, region=self.region, timeout=session.timeout).client(token=token)
+        options: dict[str, Any] = {} if session.timeout is None else {"timeout": session.timeout}
+        return DLQClient(token, base_url=self.url, region=self.region, **options)
 
 
 def profiles_of(path: str) -> list[Profile]:

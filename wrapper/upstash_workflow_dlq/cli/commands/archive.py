@@ -84,7 +84,7 @@ def sync(session: Session, file: str, profiles: str | None, origin: str | None, 
     selection = Selection.taken_from(options)
     if selection.is_applied_here:
         raise click.UsageError(
-            "sync takes the filters of the service: --failure, --contains and --fingerprint are for reading the archive",
+            "sync takes the filters of the service: --failure, --contains and --fingerprint look at the archive",
             click.get_current_context(),
         )
     if profiles is not None:

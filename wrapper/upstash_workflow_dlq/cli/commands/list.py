@@ -26,9 +26,7 @@ SCREENFUL = 50
 
 listing = options(
     filters,
-    click.option(
-        "--limit", type=LIMIT, metavar="N|all", help="Stop after N. Default: all; 50 in a table on a terminal."
-    ),
+    click.option("--limit", type=LIMIT, metavar="N|all", help="Stop after N. Default: all; on a terminal, 50."),
     click.option("--fields", metavar="A,B", help="These attributes of a run, such as dlq_id,failure,body_text."),
 )
 
