@@ -13,7 +13,17 @@ import nox
 
 nox.needs_version = ">=2026.10.20"
 # Without `contract`, whose tests `tests` runs, and `rehearse`, which runs them all a second time.
-nox.options.sessions = ["lint", "typing", "drift", "package", "demo", "tests_of_tools", "tests_of_cli", "tests"]
+nox.options.sessions = [
+    "lint",
+    "typing",
+    "drift",
+    "package",
+    "demo",
+    "tests_of_tools",
+    "tests_of_cli",
+    "tests_of_archive",
+    "tests",
+]
 # Of those that allow it: they use one processor each, and write nothing that another reads. The tests use two.
 nox.options.parallel = 2
 nox.options.error_on_missing_interpreters = False
@@ -40,9 +50,10 @@ NEWEST_SDK = "1.3.3"
 IN_TWO_PROCESSES = ("--numprocesses=2", "--dist=worksteal")
 SHOWN_IN_DOCS = "tests/test_docs.py::test_commands_print_what_is_shown"
 OF_THE_COMMAND_LINE = ("tests/cli", "tests/test_demo.py", "tests/unit/test_triage.py", SHOWN_IN_DOCS)
+OF_THE_ARCHIVE = ("tests/archive", "tests/unit/test_matching.py")
 OF_THE_CLIENT = (
     *IN_TWO_PROCESSES,
-    *(f"--ignore={path}" for path in ("tests/tools", *OF_THE_COMMAND_LINE[:-1])),
+    *(f"--ignore={path}" for path in ("tests/tools", *OF_THE_COMMAND_LINE[:-1], *OF_THE_ARCHIVE)),
     f"--deselect={SHOWN_IN_DOCS}",
 )
 
@@ -206,7 +217,7 @@ def tests_of_wheel(session: nox.Session) -> None:
     session.run("python", "-c", "import upstash_workflow_dlq as it; assert 'site-packages' in it.__file__, it.__file__")
     # The one test that is about the checkout.
     of_checkout = "tests/contract/test_checks.py::test_a_checkout_has_the_spec_in_its_root_only"
-    session.run("pytest", "--ignore=tests/tools", "--deselect", of_checkout)
+    session.run("pytest", "--ignore=tests/tools", "--ignore=tests/archive", "--deselect", of_checkout)
 
 
 @nox.session(allow_parallel=True)
@@ -296,6 +307,13 @@ def tests_of_cli(session: nox.Session) -> None:
 
 
 @nox.session
+def tests_of_archive(session: nox.Session) -> None:
+    """All tests of the archive and of matching below it. `-- ARGS` passes ARGS to pytest instead."""
+    session.install("-e", ".[cli,emulator,contract,parquet]", *tools("tests_of_archive"))
+    session.run("pytest", *(session.posargs or (*OF_THE_ARCHIVE, *IN_TWO_PROCESSES)))
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """All tests of the client in two processes, with its coverage.
 
@@ -308,5 +326,6 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *OF_THE_CLIENT)
     session.run("coverage", "combine", "--quiet")
-    # The command line runs in processes of its own, at pseudo-terminals.
-    session.run("coverage", "report", "--omit=*/cli/*,*/triage.py")
+    # These have tests of their own; those of the command line run in other processes, at pseudo-terminals.
+    rooms = ("cli/*", "archive/*", "triage.py", "timelines.py", "matching.py", "harmless.py")
+    session.run("coverage", "report", f"--omit={','.join(f'*/{room}' for room in rooms)}")

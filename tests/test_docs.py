@@ -115,7 +115,10 @@ def own_logging(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("queue", "own_logging")
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page)], ids=lambda page: page.name)
-def test_code_runs_from_top_to_bottom_and_prints_what_is_shown(page: Path) -> None:
+def test_code_runs_from_top_to_bottom_and_prints_what_is_shown(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     namespace: dict[str, Any] = {"__name__": page.stem}
     for block in blocks(page):
         printed = io.StringIO()

@@ -17,6 +17,8 @@ import pytest
 from command_line import Cli
 from conftest import TOKEN
 from raw import RawServer, response
+from upstash_workflow_dlq import FailedRun
+from upstash_workflow_dlq.archive import Archive
 from upstash_workflow_dlq.cli._app import app
 from upstash_workflow_dlq.cli._options import Once
 from upstash_workflow_dlq.cli.commands.completion import SHELLS, script
@@ -28,9 +30,25 @@ NAMES = app.list_commands(CONTEXT)
 IDS = [run["dlqId"] for run in failed_runs(60)]
 
 
-def examples(name: str) -> list[str]:
-    command = app.get_command(CONTEXT, name)
+def command_of(name: str) -> click.Command:
+    """Of a command, or of one below it, such as `archive sync`."""
+    command: click.Command | None = app
+    for part in name.split():
+        assert isinstance(command, click.Group)
+        command = command.get_command(CONTEXT, part)
     assert command is not None
+    return command
+
+
+# With those below one.
+ALL_NAMES = [*NAMES]
+for group in NAMES:
+    if isinstance(command_of(group), click.Group):
+        ALL_NAMES += [f"{group} {name}" for name in command_of(group).list_commands(CONTEXT)]  # type: ignore[attr-defined]
+
+
+def examples(name: str) -> list[str]:
+    command = command_of(name)
     return [line.strip() for line in (command.epilog or "").splitlines() if line.strip()]
 
 
@@ -41,24 +59,22 @@ def test_every_command_of_the_design_is_there() -> None:
     ] == NAMES
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "emulator"])
+@pytest.mark.parametrize("name", [name for name in ALL_NAMES if name != "emulator"])
 def test_each_command_has_help_with_examples(cli: Cli, name: str) -> None:
-    result = cli(name, "--help")
+    result = cli(*name.split(), "--help")
     assert (result.status, result.err) == (0, "")
     assert "Examples:" in result.out
     assert len(examples(name)) >= 2
     assert all(example in result.out for example in examples(name))
     assert max(map(len, result.lines)) <= 110
     assert not re.search(r"x>|as the next|Show it\.", result.out)
-    command = app.get_command(CONTEXT, name)
-    assert command is not None
-    for option in command.params:
+    for option in command_of(name).params:
         if isinstance(option, click.Option) and option.multiple and not isinstance(option, Once):
             assert option.help, option.name
             assert "Repeatable." in option.help, option.name
 
 
-EXAMPLES = [example for name in NAMES for example in examples(name) if " watch" not in example]
+EXAMPLES = [example for name in ALL_NAMES for example in examples(name) if " watch" not in example]
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -67,6 +83,10 @@ def test_an_example_works_as_it_is_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "left.txt").write_text(f"{IDS[0]}\n{IDS[1]}\n")
+    profile = f'[[profile]]\nname = "a"\nurl = "{queue.url}"\ntoken_env = "QSTASH_TOKEN"\n'
+    (tmp_path / "queues.toml").write_text(profile)
+    with Archive("failed.db") as archive:
+        list(archive.keep([FailedRun({"dlqId": "1752829295505-0"})], origin="a"))
     queue.update(
         IDS[0], failureCallbackInfo={"state": "CALLBACK_INPROGRESS" if "cancel" in example else "CALLBACK_FAIL"}
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -74,11 +75,45 @@ def split_page(content: bytes) -> tuple[list[Head], list[bytes], str | None] | N
 
 
 def split_messages(content: bytes) -> list[bytes] | None:
-    """The JSON of each message, where a field of one of them is of a wrong type. None if it cannot be told apart."""
+    """The JSON of each message of a page that decode_json has read. None if they cannot be told apart.
+
+    For pages that split_page does not take: a field is of a wrong type, or holds what msgspec refuses.
+    """
     try:
-        return list(map(bytes, _decode_contents(content).messages))
-    except (msgspec.DecodeError, RecursionError):
+        return _split(content.decode())
+    except (ValueError, IndexError, RecursionError):
         return None
+
+
+def _split(text: str) -> list[bytes]:
+    decode = json.JSONDecoder(parse_int=_integer).raw_decode
+    messages: list[bytes] = []
+    at = _behind(text, 0, "{")
+    while text[at] != "}":
+        key, at = decode(text, at)
+        at = _behind(text, at, ":")
+        if key == "messages" and text[at] == "[":
+            messages = []
+            at = _behind(text, at, "[")
+            while text[at] != "]":
+                start = at
+                _, at = decode(text, at)
+                messages.append(text[start:at].encode())
+                at = _behind(text, at, ",")
+            at += 1
+        else:
+            _, at = decode(text, at)
+        at = _behind(text, at, ",")
+    return messages
+
+
+_space = re.compile(r"[ \t\r\n]*").match
+
+
+def _behind(text: str, at: int, sign: str) -> int:
+    """Where the next part begins: behind space, and behind the sign if it is there."""
+    at = _space(text, at).end()  # type: ignore[union-attr]
+    return _space(text, at + 1).end() if text[at] == sign else at  # type: ignore[union-attr]
 
 
 def decode_head(content: bytes) -> Head | None:

@@ -83,10 +83,7 @@ class FailedRun(ResponseView):
         return cls._of_payload(payload, content)
 
     def to_json(self) -> bytes:
-        """The payload byte for byte as it was received; made anew for a run that was made from a dict.
-
-        Anew, too, is a run of a page that is not quite JSON, with half a surrogate pair or NaN in it.
-        """
+        """The payload byte for byte as it was received; made anew for a run that was made from a dict."""
         try:
             return self._content
         except AttributeError:

@@ -38,6 +38,10 @@ class Export:
                 with aside(Path(self._path), shutil.rmtree) as folder:
                     write_parquet(self._rows(filters), folder, by_day=True)
             else:
+                if Path(self._path).is_dir():
+                    raise ArchiveError(
+                        f"{self._path} is a folder: name a file in it, or end it in / for Parquet by day"
+                    )
                 with aside(Path(self._path), os.unlink) as file:
                     write(file, filters)
         except OSError as error:

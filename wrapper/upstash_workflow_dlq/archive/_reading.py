@@ -12,6 +12,7 @@ from typing import Any
 from .. import FailedRun
 from ..matching import Facts, Matcher, MatchFilters
 from ._blocks import Blocks
+from ._rows import storable
 
 __all__ = ["ArchiveFilters"]
 
@@ -125,5 +126,10 @@ def rows_of(connection: sqlite3.Connection, blocks: Blocks, ids: Sequence[int]) 
     for values in found.fetchall():
         row = dict(zip(names, values, strict=True))
         id = row.pop("id")
-        rows[id] = {**row, "labels": json.loads(row["labels"]), "payload": payloads[id].decode("utf-8", "replace")}
+        # Without what no other program reads, as the other texts are.
+        rows[id] = {
+            **row,
+            "labels": [storable(label) for label in json.loads(row["labels"])],
+            "payload": payloads[id].decode("utf-8", "replace"),
+        }
     return rows
