@@ -39,9 +39,7 @@ class Export:
                     write_parquet(self._rows(filters), folder, by_day=True)
             else:
                 if Path(self._path).is_dir():
-                    raise ArchiveError(
-                        f"{self._path} is a folder: name a file in it, or end it in / for Parquet by day"
-                    )
+                    raise ArchiveError(f"{self._path} is a folder: name a file in it, or end it in /")
                 with aside(Path(self._path), os.unlink) as file:
                     write(file, filters)
         except OSError as error:

@@ -127,9 +127,6 @@ def rows_of(connection: sqlite3.Connection, blocks: Blocks, ids: Sequence[int]) 
         row = dict(zip(names, values, strict=True))
         id = row.pop("id")
         # Without what no other program reads, as the other texts are.
-        rows[id] = {
-            **row,
-            "labels": [storable(label) for label in json.loads(row["labels"])],
-            "payload": payloads[id].decode("utf-8", "replace"),
-        }
+        row["labels"] = list(map(storable, json.loads(row["labels"])))
+        rows[id] = {**row, "payload": payloads[id].decode("utf-8", "replace")}
     return rows
