@@ -138,7 +138,7 @@ def test_an_export_of_nothing_is_empty_and_can_be_read(full: Archive, tmp_path: 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.txt", "says no format: end it in .jsonl, .jsonl.gz, .csv, .parquet, or in / for a folder of Parquet files"),
+        ("a.txt", "says no format: end it in .parquet, .csv, .jsonl, .jsonl.gz, or in / for a folder of Parquet files"),
         ("a", "says no format"),
         ("a.gz", "says no format"),
         ("no/such/a.csv", "there is no such folder; make it first"),

@@ -43,9 +43,7 @@ class TestSync:
         assert refused.status == 2
         assert "--failure, --contains and --fingerprint look at the archive" in refused.error
 
-    @pytest.mark.parametrize(
-        "typed", [["--debug", "archive", "sync"], ["archive", "--debug", "sync"], ["archive", "sync", "--debug"]]
-    )
+    @pytest.mark.parametrize("typed", ["--debug archive sync", "archive --debug sync", "archive sync --debug"])
     def test_options_of_the_session_are_taken_everywhere(
         self, cli: Cli, queue: Emulator, path: str, typed: str
     ) -> None:

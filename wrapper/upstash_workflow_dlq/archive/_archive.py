@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import partial
 from threading import RLock
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeVar, Unpack
@@ -238,7 +239,8 @@ class Archive:
         """
         from ._exporting import Export
 
-        return Export(self, os.fspath(path)).run(filters)
+        rows, payloads = partial(self._rows, filters), partial(self._payloads, filters)
+        return Export(os.fspath(path), rows, payloads).run()
 
     def _rows(self, filters: ArchiveFilters) -> Iterator[list[dict[str, Any]]]:
         """The columns of the view `failed_runs`, and the payload. By chunks."""

@@ -11,52 +11,58 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
 
 from ..harmless import spreadsheet
 from ._errors import ArchiveError
 from ._parquet import TYPES, check, write_parquet
 
-if TYPE_CHECKING:
-    from ._archive import Archive
-    from ._reading import ArchiveFilters
-
-FORMATS = (".jsonl", ".jsonl.gz", ".csv", ".parquet")
-
 
 class Export:
-    def __init__(self, archive: Archive, path: str) -> None:
-        self._archive = archive
-        self._path = path
-        self.runs = 0
+    """`rows` and `payloads` give the runs, by chunks."""
 
-    def run(self, filters: ArchiveFilters) -> int:
-        write = self._writer()
+    def __init__(
+        self,
+        path: str,
+        rows: Callable[[], Iterator[list[dict[str, Any]]]],
+        payloads: Callable[[], Iterator[list[bytes]]],
+    ) -> None:
+        self._path = path
+        self._rows = rows
+        self._payloads = payloads
+        self._count = 0
+
+    def run(self) -> int:
+        write, remove = self._writer()
         try:
-            if self._path.endswith("/"):
-                self._check_folder()
-                with aside(Path(self._path), shutil.rmtree) as folder:
-                    write_parquet(self._rows(filters), folder, by_day=True)
-            else:
-                if Path(self._path).is_dir():
-                    raise ArchiveError(f"{self._path} is a folder: name a file in it, or end it in /")
-                with aside(Path(self._path), os.unlink) as file:
-                    write(file, filters)
+            with aside(Path(self._path), remove) as place:
+                write(place)
         except OSError as error:
             raise ArchiveError(f"{self._path} cannot be written: {error.strerror or error}") from error
-        return self.runs
+        return self._count
 
-    def _writer(self) -> Callable[[Path, ArchiveFilters], None]:
+    def _writer(self) -> tuple[Callable[[Path], None], Callable[[Path], None]]:
+        """What writes this format, and what removes that again."""
         name = self._path.lower()
-        if name.endswith((".parquet", "/")):
+        if name.endswith("/"):
             check()
-            return lambda file, filters: write_parquet(self._rows(filters), file, by_day=False)
-        if name.endswith(".csv"):
-            return self._csv
-        if name.endswith((".jsonl", ".jsonl.gz")):
-            return self._jsonl
+            self._check_folder()
+            return lambda folder: write_parquet(self._counted(), folder, by_day=True), shutil.rmtree
+        writers: dict[str, Callable[[Path], None]] = {
+            ".parquet": lambda file: write_parquet(self._counted(), file, by_day=False),
+            ".csv": self._csv,
+            ".jsonl": self._jsonl,
+            ".jsonl.gz": self._jsonl,
+        }
+        for end, write in writers.items():
+            if name.endswith(end):
+                if end == ".parquet":
+                    check()
+                if Path(self._path).is_dir():
+                    raise ArchiveError(f"{self._path} is a folder: name a file in it, or end it in /")
+                return write, os.unlink
         raise ArchiveError(
-            f"{self._path} says no format: end it in {', '.join(FORMATS)}, or in / for a folder of Parquet files"
+            f"{self._path} says no format: end it in {', '.join(writers)}, or in / for a folder of Parquet files"
         )
 
     def _check_folder(self) -> None:
@@ -67,24 +73,24 @@ class Export:
         if folder.is_dir() and not all(child.name.startswith("day=") for child in folder.iterdir()):
             raise ArchiveError(f"{self._path} has something else in it than an export: name a new or an empty folder")
 
-    def _jsonl(self, file: Path, filters: ArchiveFilters) -> None:
+    def _jsonl(self, file: Path) -> None:
         with _opened(file, is_compressed=self._path.lower().endswith(".gz")) as out:
-            for payloads in self._archive._payloads(filters):
+            for payloads in self._payloads():
                 for payload in payloads:
                     # JSON has line breaks only between its parts.
                     out.write(payload.replace(b"\r", b" ").replace(b"\n", b" ") + b"\n")
-                self.runs += len(payloads)
+                self._count += len(payloads)
 
-    def _csv(self, file: Path, filters: ArchiveFilters) -> None:
+    def _csv(self, file: Path) -> None:
         with file.open("w", encoding="utf-8", newline="") as out:
             writer = csv.writer(out, lineterminator="\n")
             writer.writerow(TYPES)
-            for row in self._rows(filters):
+            for row in self._counted():
                 writer.writerow(_cell(name, value) for name, value in row.items())
 
-    def _rows(self, filters: ArchiveFilters) -> Iterator[dict[str, Any]]:
-        for rows in self._archive._rows(filters):
-            self.runs += len(rows)
+    def _counted(self) -> Iterator[dict[str, Any]]:
+        for rows in self._rows():
+            self._count += len(rows)
             yield from rows
 
 
