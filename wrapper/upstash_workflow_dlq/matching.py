@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Unpack
 
 from . import FailedRun, RunFilters, parse_filters
-from .triage import fingerprint
+from .triage import fingerprint, fingerprint_of, workflow_path
 
 __all__ = ["Facts", "MatchFilters", "Matcher", "matches"]
 
@@ -57,17 +57,26 @@ class Facts(NamedTuple):
     @classmethod
     def of(cls, run: FailedRun, names: Iterable[str] | None = None) -> Facts:
         """Those with these names; all of them for None. A field that cannot be read is one that is not there."""
-        found: dict[str, Any] = {}
         if names is None:
-            names = _APART
-            with suppress(ValueError):
-                found["failure"], found["message"] = run.failure
-        for name in names:
             try:
-                found[name] = _READERS[name](run)
+                return cls._all_of(run)
             except ValueError:  # InvalidResponseError is one
-                continue
+                names = cls._fields
+        found: dict[str, Any] = {}
+        for name in names:
+            with suppress(ValueError):
+                found[name] = _READERS[name](run)
         return cls(**found)
+
+    @classmethod
+    def _all_of(cls, run: FailedRun) -> Facts:
+        """In two thirds of the time; of a run that can be read, as nearly all can."""
+        failure = run.failure
+        return cls(
+            *(run.labels, run.workflow_url, run.workflow_run_id, milliseconds(run.workflow_created_at)),
+            *(_state(run), run.caller_ip, run.flow_control_key, run.response_status, _failed_at(run)),
+            *(*failure, fingerprint_of(failure, workflow_path(run))),
+        )
 
 
 def milliseconds(moment: datetime | None) -> int | None:
@@ -102,10 +111,6 @@ _READERS: dict[str, Callable[[FailedRun], Any]] = {
     "message": lambda run: run.failure.message,
     "fingerprint": fingerprint,
 }
-
-
-# Without the two that are read together.
-_APART = tuple(name for name in _READERS if name not in ("failure", "message"))
 
 
 def matches(run: FailedRun, **filters: Unpack[MatchFilters]) -> bool:

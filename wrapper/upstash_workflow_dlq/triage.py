@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from . import FailedRun, Failure
 from .timelines import Timeline
 
-__all__ = ["By", "Group", "Summarizer", "Summary", "fingerprint", "summarize", "workflow_path"]
+__all__ = ["By", "Group", "Summarizer", "Summary", "fingerprint", "fingerprint_of", "summarize", "workflow_path"]
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ def fingerprint(run: FailedRun) -> str:
         failure = run.failure
     except ValueError:
         failure = None
-    return _fingerprint(failure, workflow_path(run))
+    return fingerprint_of(failure, workflow_path(run))
 
 
 def workflow_path(run: FailedRun) -> str:
@@ -102,7 +102,8 @@ def _path(url: str) -> str:
     return path if path.strip("/") else url
 
 
-def _fingerprint(failure: Failure | None, path: str) -> str:
+def fingerprint_of(failure: Failure | None, path: str) -> str:
+    """The fingerprint of a run that failed like that, None if it cannot be read, and has this `workflow_path`."""
     name, message = failure or ("", "")
     # The name of a class stays as it is. Other services put whole sentences there.
     return _digest(name if name.isidentifier() else _normalised(name), _normalised(message), path)
@@ -222,7 +223,7 @@ class Summarizer:
 
     def _keys(self, facts: _Facts) -> Iterable[str]:
         if self._by == "failure":
-            return (_fingerprint(facts.failure, facts.path),)
+            return (fingerprint_of(facts.failure, facts.path),)
         if self._by == "workflow":
             return (facts.path,)
         if self._by == "label":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from .. import FailedRun
@@ -45,6 +46,7 @@ class Row(NamedTuple):
 
     dlq_id: str
     kind: Kind
+    failed_at: int | None
     entered_at: int | None
     created_at: int | None
     workflow_run_id: str | None
@@ -55,6 +57,9 @@ class Row(NamedTuple):
     message: str | None
     is_exact: bool
     payload: bytes
+
+
+_texts = attrgetter(*_TEXTS)
 
 
 def key_of(run: FailedRun) -> str:
@@ -72,7 +77,11 @@ def row_of(run: FailedRun) -> Row:
     facts = Facts.of(run)
     labels = tuple(dict.fromkeys(facts.label))
     status = facts.response_status
-    changed: dict[str, Any] = {name: text for name in _TEXTS if (text := _changed(getattr(facts, name))) is not None}
+    changed: dict[str, Any] = {}
+    # At once: nearly always nothing is to be changed.
+    texts = "".join(filter(None, _texts(facts)))
+    if len(texts) > MOST_TEXT or not texts.isprintable():
+        changed = {name: text for name in _TEXTS if (text := _changed(getattr(facts, name))) is not None}
     if status is not None and status not in _INT64:
         changed["response_status"] = None
     stored = facts._replace(**changed) if changed else facts
@@ -87,6 +96,7 @@ def row_of(run: FailedRun) -> Row:
     return Row(
         key_of(run),
         kind,
+        facts.failed_at,
         milliseconds(_time(run, "entered_at")),
         milliseconds(_time(run, "created_at")),
         stored.workflow_run_id,

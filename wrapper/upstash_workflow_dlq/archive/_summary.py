@@ -91,18 +91,21 @@ class Grouping:
                 parts.setdefault(key, []).append(part)
         groups = [self._group(key, those) for key, those in parts.items()]
         groups.sort(key=lambda group: (-group.count, group.key))
-        first, last, timeline = self._timeline("failed_at")
-        _, _, entered = self._timeline("entered_at")
-        return Summary(self._by, total, tuple(groups), timeline, entered, first, last)
+        failed, entered = self._ends("failed_at"), self._ends("entered_at")
+        if failed == entered:  # as it is if all ids say when: then one look is enough
+            timeline, of_entered = self._counts("failed_at", failed, "count(*), count(r.entered_at)")
+        else:
+            [timeline], [of_entered] = self._counts("failed_at", failed), self._counts("entered_at", entered)
+        return Summary(self._by, total, tuple(groups), timeline, of_entered, *failed)
 
     def _parts(self) -> list[Part]:
         width = _WIDTHS.get(self._by)
+        span = "NULL" if width is None else _span("failed_at", width)
         found = self._connection.execute(
             f"""
             SELECT g.*, k.workflow, k.status, k.failure, k.fingerprint, k.labels FROM (
-                SELECT {"NULL" if width is None else _span("failed_at", width)} AS span, r.kind AS kind, count(*),
-                    min(r.failed_at), max(r.failed_at)
-                FROM {self._selected} GROUP BY 1, 2
+                SELECT {span} AS span, r.kind AS kind, count(*), min(r.failed_at), max(r.failed_at)
+                FROM {self._selected} GROUP BY {"r.kind" if width is None else "r.kind, 1"}
             ) g JOIN kinds k ON k.id = g.kind
             """,
             self._selected.parameters,
@@ -149,26 +152,34 @@ class Grouping:
             self._newest[place] = Newest(len(dlq_id), dlq_id, failure)
         return self._newest[place]
 
-    def _timeline(self, column: str) -> tuple[datetime | None, datetime | None, tuple[tuple[datetime, int], ...]]:
-        """When the first and the last of them were, and how many when."""
-        first, last = self._one(f"SELECT min(r.{column}), max(r.{column}) FROM {self._selected}")
-        if first is None:
-            return None, None, ()
-        ends = moment(first), moment(last)
-        timeline = Timeline()
-        for end in ends:
-            timeline.add(end, 0)
-        width = timeline.width
+    def _ends(self, column: str) -> tuple[datetime | None, datetime | None]:
+        """When the first and the last of them were. One by one, since each is one look into the index then."""
+        found = (
+            self._connection.execute(f"SELECT {end}(r.{column}) FROM {self._selected}", self._selected.parameters)
+            for end in ("min", "max")
+        )
+        first, last = (moment(end.fetchone()[0]) for end in found)
+        return first, last
+
+    def _counts(
+        self, column: str, ends: tuple[datetime | None, datetime | None], counted: str = "count(*)"
+    ) -> list[tuple[tuple[datetime, int], ...]]:
+        """How many were when, of each that is counted."""
+        timelines = [Timeline() for _ in counted.split(",")]
+        width = timedelta(minutes=1)
+        for timeline in timelines:
+            for end in filter(None, ends):
+                timeline.add(end, 0)
+            width = timeline.width
         found = self._connection.execute(
-            f"SELECT {_span(column, width)}, count(*) FROM {self._selected.also(f'r.{column} IS NOT NULL')} GROUP BY 1",
+            f"SELECT {_span(column, width)}, {counted} "
+            f"FROM {self._selected.also(f'r.{column} IS NOT NULL')} GROUP BY 1",
             self._selected.parameters,
         )
-        for span, count in found.fetchall():
-            timeline.add(_BEGINNING + span * width, count)
-        return *ends, timeline.result()
-
-    def _one(self, query: str) -> Any:
-        return self._connection.execute(query, self._selected.parameters).fetchone()
+        for span, *counts in found.fetchall():
+            for timeline, count in zip(timelines, counts, strict=True):
+                timeline.add(_BEGINNING + span * width, count)
+        return [timeline.result() for timeline in timelines]
 
 
 def _span(column: str, width: timedelta) -> str:

@@ -25,9 +25,9 @@ MOST_KINDS = 10_000
 
 _INSERT_RUN = f"""
 INSERT OR IGNORE INTO runs (
-    origin, dlq_id, kind, entered_at, created_at, workflow_run_id, workflow_created_at, caller_ip, flow_control_key,
-    failure_function_state, message, is_exact, archived_at, news, block, start, size
-) VALUES ({", ".join("?" * 17)})
+    origin, dlq_id, kind, failed_at, entered_at, created_at, workflow_run_id, workflow_created_at, caller_ip,
+    flow_control_key, failure_function_state, message, is_exact, archived_at, news, block, start, size
+) VALUES ({", ".join("?" * 18)})
 """
 
 
@@ -57,7 +57,7 @@ class Writer:
         known = self.known(origin, list(keyed))
         rows = [row_of(run) for key, run in keyed.items() if key not in known]
         # Runs of one time are asked for together, and look alike.
-        rows.sort(key=lambda row: row.entered_at or row.created_at or 0)
+        rows.sort(key=lambda row: row.failed_at or 0)
         new = 0
         if rows:
             with self.transaction() as number:
@@ -104,7 +104,8 @@ class Writer:
             start, values = 0, []
             for row, kind in zip(some, kinds, strict=True):
                 size = len(row.payload)
-                values.append((origin, row.dlq_id, kind, *row[2:10], row.is_exact, now(), number, block, start, size))
+                place = block, start, size
+                values.append((origin, row.dlq_id, kind, *row[2:11], row.is_exact, now(), number, *place))
                 start += size
             self._connection.executemany(_INSERT_RUN, values)
         return self._connection.total_changes - before - others
