@@ -73,9 +73,17 @@ class Facts(NamedTuple):
         """In two thirds of the time; of a run that can be read, as nearly all can."""
         failure = run.failure
         return cls(
-            *(run.labels, run.workflow_url, run.workflow_run_id, milliseconds(run.workflow_created_at)),
-            *(_state(run), run.caller_ip, run.flow_control_key, run.response_status, _failed_at(run)),
-            *(*failure, fingerprint_of(failure, workflow_path(run))),
+            run.labels,
+            run.workflow_url,
+            run.workflow_run_id,
+            milliseconds(run.workflow_created_at),
+            _state(run),
+            run.caller_ip,
+            run.flow_control_key,
+            run.response_status,
+            _failed_at(run),
+            *failure,
+            fingerprint_of(failure, workflow_path(run)),
         )
 
 
