@@ -52,11 +52,13 @@ def test_the_facts_of_a_run_are_what_filters_compare() -> None:
         "caller_ip": "192.0.2.1",
         "flow_control_key": "smtp",
         "response_status": 500,
-        "failed_at": 1_790_000_001_000,
+        "entered_at": 1_790_000_001_000,
+        "created_at": 1_790_000_000_993,
         "failure": "FetchError",
         "message": "Timed out after 17 ms",
         "fingerprint": facts.fingerprint,
     }
+    assert facts.failed_at == facts.entered_at
     assert Facts.of(FailedRun(RUNS[0]), ["label"]) == Facts(label=("billing",))
 
 

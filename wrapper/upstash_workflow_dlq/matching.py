@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple, Unpack
 
 from . import FailedRun, RunFilters, parse_filters
 from .triage import fingerprint, fingerprint_of, workflow_path
 
 __all__ = ["Facts", "MatchFilters", "Matcher", "matches"]
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 
 class MatchFilters(RunFilters, total=False):
@@ -37,8 +34,7 @@ class MatchFilters(RunFilters, total=False):
 class Facts(NamedTuple):
     """What filters compare of a run, under their names; times are Unix milliseconds, None is what it does not have.
 
-    `failed_at` is what `from_date` and `to_date` are compared with: when the run entered the queue, or else when its
-    message was created. `message` is that of the failure, which `failure` names.
+    `message` is that of the failure, which `failure` names.
     """
 
     label: tuple[str, ...] = ()
@@ -49,10 +45,16 @@ class Facts(NamedTuple):
     caller_ip: str | None = None
     flow_control_key: str | None = None
     response_status: int | None = None
-    failed_at: int | None = None
+    entered_at: int | None = None
+    created_at: int | None = None
     failure: str | None = None
     message: str | None = None
     fingerprint: str | None = None
+
+    @property
+    def failed_at(self) -> int | None:
+        """What `from_date` and `to_date` are compared with: when it entered the queue, or when it was created."""
+        return self.created_at if self.entered_at is None else self.entered_at
 
     @classmethod
     def of(cls, run: FailedRun, names: Iterable[str] | None = None) -> Facts:
@@ -81,7 +83,8 @@ class Facts(NamedTuple):
             run.caller_ip,
             run.flow_control_key,
             run.response_status,
-            _failed_at(run),
+            milliseconds(run.entered_at),
+            milliseconds(run.created_at),
             *failure,
             fingerprint_of(failure, workflow_path(run)),
         )
@@ -89,20 +92,14 @@ class Facts(NamedTuple):
 
 def milliseconds(moment: datetime | None) -> int | None:
     """Unix milliseconds of a time of a run, which is exact to them."""
-    return None if moment is None else (moment - _EPOCH) // _MILLISECOND
-
-
-def _failed_at(run: FailedRun) -> int | None:
-    try:
-        entered = run.entered_at
-    except ValueError:
-        entered = None
-    return milliseconds(entered or run.created_at)
+    # A quarter of the time of subtracting the epoch; a float of milliseconds is exact beyond the year 9999.
+    return None if moment is None else round(moment.timestamp() * 1000)
 
 
 def _state(run: FailedRun) -> str | None:
     function = run.failure_function
-    return None if function is None or function.state is None else str(function.state)
+    # Plain, also where it is a member of the enum.
+    return None if function is None or function.state is None else str.__str__(function.state)
 
 
 _READERS: dict[str, Callable[[FailedRun], Any]] = {
@@ -114,7 +111,8 @@ _READERS: dict[str, Callable[[FailedRun], Any]] = {
     "caller_ip": lambda run: run.caller_ip,
     "flow_control_key": lambda run: run.flow_control_key,
     "response_status": lambda run: run.response_status,
-    "failed_at": _failed_at,
+    "entered_at": lambda run: milliseconds(run.entered_at),
+    "created_at": lambda run: milliseconds(run.created_at),
     "failure": lambda run: run.failure.name,
     "message": lambda run: run.failure.message,
     "fingerprint": fingerprint,
@@ -149,7 +147,7 @@ class Matcher:
             self._contained = text.casefold()
         self._names = [*self._wanted]
         if (self.since, self.until) != (None, None):
-            self._names.append("failed_at")
+            self._names += ["entered_at", "created_at"]
         if self._contained is not None:
             self._names.append("message")
 

@@ -36,7 +36,7 @@ class ArchiveFilters(MatchFilters, total=False):
 
 # The columns that make `Facts`, in their order.
 _FACTS = """k.labels, k.workflow_url, r.workflow_run_id, r.workflow_created_at, r.failure_function_state, r.caller_ip,
-    r.flow_control_key, k.status, r.failed_at, k.failure, r.message, k.fingerprint"""
+    r.flow_control_key, k.status, r.entered_at, r.created_at, k.failure, r.message, k.fingerprint"""
 
 
 class Selected:

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from .. import FailedRun
-from ..matching import Facts, milliseconds
+from ..matching import Facts
 from ..triage import workflow_path
 
 # Characters of a message that are kept beside the payload.
@@ -97,8 +97,8 @@ def row_of(run: FailedRun) -> Row:
         key_of(run),
         kind,
         facts.failed_at,
-        milliseconds(_time(run, "entered_at")),
-        milliseconds(_time(run, "created_at")),
+        facts.entered_at,
+        facts.created_at,
         stored.workflow_run_id,
         stored.workflow_created_at,
         stored.caller_ip,
@@ -132,10 +132,3 @@ def storable(text: str) -> str:
     except UnicodeEncodeError:
         clipped = clipped.encode("utf-8", "backslashreplace").decode()
     return clipped
-
-
-def _time(run: FailedRun, name: str) -> Any:
-    try:
-        return getattr(run, name)
-    except ValueError:
-        return None

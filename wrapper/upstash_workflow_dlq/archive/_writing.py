@@ -94,7 +94,7 @@ class Writer:
         return number
 
     def _insert(self, origin: int, rows: Sequence[Row], number: int) -> int:
-        before = self._connection.total_changes
+        before, at = self._connection.total_changes, now()
         others = 0
         for some in _chunks(rows, MOST_RUNS):
             counted = self._connection.total_changes
@@ -105,7 +105,7 @@ class Writer:
             for row, kind in zip(some, kinds, strict=True):
                 size = len(row.payload)
                 place = block, start, size
-                values.append((origin, row.dlq_id, kind, *row[2:11], row.is_exact, now(), number, *place))
+                values.append((origin, row.dlq_id, kind, *row[2:11], row.is_exact, at, number, *place))
                 start += size
             self._connection.executemany(_INSERT_RUN, values)
         return self._connection.total_changes - before - others
