@@ -37,9 +37,9 @@ def outcome(run: FailedRun, name: str) -> Any:
 
 
 def outcomes(run: FailedRun) -> dict[str, Any]:
-    return {
-        name: outcome(run, name) for name in dir(run) if not name.startswith("_") or name in ("__hash__", "__repr__")
-    }
+    """But for the bytes, which only a run from a page has as they were received."""
+    public = [name for name in dir(run) if not name.startswith("_") and name not in ("to_json", "from_json")]
+    return {name: outcome(run, name) for name in (*public, "__hash__", "__repr__")}
 
 
 @pytest.mark.parametrize("key", [*HEAD, "body", "labels", "header", "maxRetries", "futureField"])
@@ -115,3 +115,25 @@ def test_a_run_that_is_kept_does_not_keep_its_page(recorded_run: dict[str, Any])
     runs = off_a_page(json.dumps({"messages": messages}).encode())
     assert isinstance(runs[0]._content, bytes), "a view would keep the whole page"
     assert len(runs[0]._content) == len(json.dumps(messages[0]))
+
+
+@pytest.mark.parametrize("odd", [b'"x":1', b'"createdAt": "wrong"', b'"x": "\\ud800"', b'"x":NaN', b'"x":[1,\n\t{}]'])
+def test_a_run_gives_back_the_bytes_that_were_received(odd: bytes) -> None:
+    messages = [b'{"dlqId" :  "1", ' + odd + b"}", b'{"dlqId":"2", "dlqId":"3"}']
+    runs = off_a_page(b'{"cursor": null, "messages" : [' + b" ,\n".join(messages) + b"] }")
+    assert [run.to_json() for run in runs] == messages
+    assert [FailedRun.from_json(content).dlq_id for content in messages] == ["1", "3"]
+    wire = Wire(httpx.Response(200, content=messages[0]))
+    with DLQClient("t0ken", transport=wire) as dlq:
+        assert dlq.get("1").to_json() == messages[0]
+
+
+@pytest.mark.parametrize(("content", "why"), [(b"[]", "should be a JSON object"), (b"{", "this is no JSON")])
+def test_what_is_no_run_is_refused(content: bytes, why: str) -> None:
+    with pytest.raises(InvalidResponseError, match=why):
+        FailedRun.from_json(content)
+
+
+def test_a_run_that_was_made_from_a_dict_is_encoded() -> None:
+    assert FailedRun({"dlqId": "é"}).to_json() == '{"dlqId":"é"}'.encode()
+    assert FailedRun({"dlqId": "\ud800"}).to_json() == b'{"dlqId":"\\ud800"}'
