@@ -23,6 +23,7 @@ nox.options.sessions = [
     "tests_of_tools",
     "tests_of_cli",
     "tests_of_redrive",
+    "tests_of_archive",
     "tests",
 ]
 # Of those that allow it: they use one processor each, and write nothing that another reads. The tests use two.
@@ -51,8 +52,9 @@ NEWEST_SDK = "1.3.3"
 IN_TWO_PROCESSES = ("--numprocesses=2", "--dist=worksteal")
 SHOWN_IN_DOCS = "tests/test_docs.py::test_commands_print_what_is_shown"
 OF_THE_COMMAND_LINE = ("tests/cli", "tests/report", "tests/test_demo.py", "tests/unit/test_triage.py", SHOWN_IN_DOCS)
+OF_THE_ARCHIVE = ("tests/archive", "tests/unit/test_matching.py")
 # Each has a session of its own, with what only it needs.
-ELSEWHERE = ("tests/tools", "tests/redrive", "tests/distributed", "tests/browser")
+ELSEWHERE = ("tests/tools", "tests/redrive", "tests/distributed", "tests/browser", *OF_THE_ARCHIVE)
 OF_THE_CLIENT = (
     *IN_TWO_PROCESSES,
     *(f"--ignore={path}" for path in (*ELSEWHERE, *OF_THE_COMMAND_LINE[:-1])),
@@ -401,6 +403,13 @@ def tests_of_redrive(session: nox.Session) -> None:
 
 
 @nox.session
+def tests_of_archive(session: nox.Session) -> None:
+    """All tests of the archive and of matching below it. `-- ARGS` passes ARGS to pytest instead."""
+    session.install("-e", ".[cli,emulator,contract,parquet]", *tools("tests_of_archive"))
+    session.run("pytest", *(session.posargs or (*OF_THE_ARCHIVE, *IN_TWO_PROCESSES)))
+
+
+@nox.session
 def tests(session: nox.Session) -> None:
     """All tests of the client in two processes, with its coverage.
 
@@ -413,5 +422,6 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *OF_THE_CLIENT)
     session.run("coverage", "combine", "--quiet")
-    # The command line runs in processes of its own, at pseudo-terminals.
-    session.run("coverage", "report", "--omit=*/cli/*,*/redrive/*,*/report/*,*/triage.py")
+    # These have tests of their own; those of the command line run in other processes, at pseudo-terminals.
+    rooms = ("cli/*", "redrive/*", "report/*", "archive/*", "triage.py", "timelines.py", "matching.py", "harmless.py")
+    session.run("coverage", "report", f"--omit={','.join(f'*/{room}' for room in rooms)}")

@@ -34,11 +34,13 @@ class Opened:
 
     def cells(self, column: str) -> list[str]:
         """The texts of a column, as it is now."""
-        return self.page.locator(f".runs td.{column}").all_inner_texts()
+        texts: list[str] = self.page.locator(f".runs td.{column}").all_inner_texts()
+        return texts
 
     @property
     def found(self) -> str:
-        return self.page.locator("#found").inner_text()
+        text: str = self.page.locator("#found").inner_text()
+        return text
 
     def search(self, text: str) -> None:
         self.page.locator("#search").fill(text)

@@ -18,6 +18,8 @@ import pytest
 from command_line import Cli
 from conftest import TOKEN
 from raw import RawServer, response
+from upstash_workflow_dlq import FailedRun
+from upstash_workflow_dlq.archive import Archive
 from upstash_workflow_dlq.cli._app import app
 from upstash_workflow_dlq.cli._options import Once
 from upstash_workflow_dlq.cli.commands.completion import SHELLS, script
@@ -56,7 +58,7 @@ def examples(name: str) -> list[str]:
 def test_every_command_of_the_design_is_there() -> None:
     assert [
         *("list", "show", "count", "summary", "watch", "check", "doctor", "resume", "restart", "delete"),
-        *("redrive", "callback", "completion", "emulator", "report"),
+        *("archive", "redrive", "callback", "completion", "emulator", "report"),
     ] == NAMES
     assert {name for name in all_commands() if " " in name} == {
         *("redrive plan", "redrive run", "redrive status", "redrive results", "redrive rate")
@@ -87,6 +89,10 @@ def test_an_example_works_as_it_is_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "left.txt").write_text(f"{IDS[0]}\n{IDS[1]}\n")
+    profile = f'[[profile]]\nname = "a"\nurl = "{queue.url}"\ntoken_env = "QSTASH_TOKEN"\n'
+    (tmp_path / "queues.toml").write_text(profile)
+    with Archive("failed.db") as archive:
+        list(archive.keep([FailedRun({"dlqId": "1752829295505-0"})], origin="a"))
     queue.update(
         IDS[0], failureCallbackInfo={"state": "CALLBACK_INPROGRESS" if "cancel" in example else "CALLBACK_FAIL"}
     )

@@ -96,7 +96,7 @@ def test_a_run_names_itself() -> None:
 
 
 def public_attributes() -> list[str]:
-    methods = {"response_json", "to_dict", "expires_at"}
+    methods = {"response_json", "to_dict", "to_json", "from_json", "expires_at"}
     return [name for name in dir(FailedRun) if not name.startswith("_") and name not in methods]
 
 

@@ -21,7 +21,13 @@ FLOORS = (
     (f"{PACKAGE}._client", f"{PACKAGE}._async_client"),
     (PACKAGE,),
 )
-ROOMS = tuple(f"{PACKAGE}.{name}" for name in ("emulator", "contract", "triage", "redrive", "report", "cli"))
+ROOMS = tuple(
+    f"{PACKAGE}.{name}"
+    for name in (
+        *("emulator", "contract", "triage", "matching", "timelines", "harmless"),
+        *("redrive", "archive", "report", "cli"),
+    )
+)
 
 
 def modules() -> dict[str, Path]:

@@ -21,8 +21,19 @@ from typing import Any, Generic, Literal, TypeVar, get_args
 from urllib.parse import urlsplit
 
 from . import FailedRun, Failure
+from .timelines import Timeline
 
-__all__ = ["By", "Group", "Summarizer", "Summary", "fingerprint", "kept_for", "summarize", "workflow_path"]
+__all__ = [
+    "By",
+    "Group",
+    "Summarizer",
+    "Summary",
+    "fingerprint",
+    "fingerprint_of",
+    "kept_for",
+    "summarize",
+    "workflow_path",
+]
 
 T = TypeVar("T")
 
@@ -39,23 +50,10 @@ _COMPARED = 500
 _SHOWN = 10
 """Of the workflows and statuses of a group."""
 
-_SPANS = 200
-_FACTORS = {
-    timedelta(minutes=1): 5,
-    timedelta(minutes=5): 3,
-    timedelta(minutes=15): 4,
-    timedelta(hours=1): 3,
-    timedelta(hours=3): 2,
-    timedelta(hours=6): 4,
-    timedelta(days=1): 7,
-}
-"""How a timeline widens its spans; those of weeks are doubled."""
-
 _RETENTIONS = (timedelta(days=3), timedelta(days=7), timedelta(days=90))
 """How long entries are kept, by the plan. The API does not say which it is."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
-"""A Monday at midnight: spans that are counted from here begin with minutes, hours, days and weeks."""
 
 _DATE = """(?: Mon | Tue | Wed | Thu | Fri | Sat | Sun | Jan(?:uary)? | Feb(?:ruary)? | Mar(?:ch)? | Apr(?:il)? | May
     | June? | July? | Aug(?:ust)? | Sept?(?:ember)? | Oct(?:ober)? | Nov(?:ember)? | Dec(?:ember)? )"""
@@ -100,7 +98,7 @@ def fingerprint(run: FailedRun) -> str:
         failure = run.failure
     except ValueError:
         failure = None
-    return _fingerprint(failure, workflow_path(run))
+    return fingerprint_of(failure, workflow_path(run))
 
 
 def workflow_path(run: FailedRun) -> str:
@@ -128,7 +126,8 @@ def kept_for(age: timedelta, retention: timedelta | None = None) -> timedelta:
     return (retention or next((span for span in _RETENTIONS if age < span), _RETENTIONS[-1])) - age
 
 
-def _fingerprint(failure: Failure | None, path: str) -> str:
+def fingerprint_of(failure: Failure | None, path: str) -> str:
+    """The fingerprint of a run that failed like that, None if it cannot be read, and has this `workflow_path`."""
     name, message = failure or ("", "")
     # The name of a class stays as it is. Other services put whole sentences there.
     return _digest(name if name.isidentifier() else _normalised(name), _normalised(message), path)
@@ -219,7 +218,7 @@ class Summarizer:
         self._by = by
         self._total = 0
         self._groups: dict[str, _Group] = {}
-        self._timeline, self._entered = _Timeline(), _Timeline()
+        self._timeline, self._entered = Timeline(), Timeline()
         self._first: datetime | None = None
         self._last: datetime | None = None
 
@@ -250,7 +249,7 @@ class Summarizer:
 
     def _keys(self, facts: _Facts) -> Iterable[str]:
         if self._by == "failure":
-            return (_fingerprint(facts.failure, facts.path),)
+            return (fingerprint_of(facts.failure, facts.path),)
         if self._by == "workflow":
             return (facts.path,)
         if self._by == "label":
@@ -327,41 +326,6 @@ class _Frequent(Generic[T]):
     def most(self) -> tuple[T, ...]:
         ordered = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
         return tuple(value for value, _ in ordered[:_SHOWN])
-
-
-class _Timeline:
-    """Counts of equal spans of time, which grow so that there are never more than `_SPANS`."""
-
-    def __init__(self) -> None:
-        self._width = timedelta(minutes=1)
-        self._counts: dict[int, int] = {}
-        self._least = self._most = 0
-
-    def add(self, moment: datetime) -> None:
-        place = (moment - _NEVER) // self._width
-        if not self._counts:
-            self._least = self._most = place
-        if not self._least <= place <= self._most:
-            self._least, self._most = min(self._least, place), max(self._most, place)
-            while self._most - self._least >= _SPANS:
-                self._widen()
-            place = (moment - _NEVER) // self._width
-        self._counts[place] = self._counts.get(place, 0) + 1
-
-    def _widen(self) -> None:
-        # Each a multiple of the one before, so that spans can be added up.
-        factor = _FACTORS.get(self._width, 2)
-        self._width *= factor
-        self._least, self._most = self._least // factor, self._most // factor
-        counts, self._counts = self._counts, {}
-        for place, count in counts.items():
-            self._counts[place // factor] = self._counts.get(place // factor, 0) + count
-
-    def result(self) -> tuple[tuple[datetime, int], ...]:
-        if not self._counts:
-            return ()
-        places = range(self._least, self._most + 1)
-        return tuple((_NEVER + place * self._width, self._counts.get(place, 0)) for place in places)
 
 
 def _read(run: FailedRun, name: str, default: Any = None) -> Any:

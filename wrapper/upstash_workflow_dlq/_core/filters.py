@@ -12,7 +12,7 @@ from . import checks
 from .failure import FailureFunctionState
 from .times import THIS_CENTURY, parse_iso, to_milliseconds
 
-__all__ = ["RunFilters", "ScanFilters", "filter_names"]
+__all__ = ["RunFilters", "ScanFilters", "filter_names", "parse_filters"]
 
 # An aware datetime, an int of Unix milliseconds of this century, or an ISO 8601 string with an offset.
 DateLike = datetime | int | str
@@ -173,6 +173,15 @@ class Filters(NamedTuple):
     def is_empty(self) -> bool:
         """Whether they may select everything. Whether a new parameter of the spec selects, nobody has looked yet."""
         return not (self.query.keys() & FILTERS.keys() or self.response_status)
+
+
+def parse_filters(filters: Mapping[str, object]) -> dict[str, Any]:
+    """The filters that are given, checked as every call checks them: texts in lists, dates as Unix milliseconds.
+
+    Raises `ValueError` and `TypeError`.
+    """
+    parsed = Filters.parse(filters)
+    return {**parsed.query, **({"response_status": parsed.response_status} if parsed.response_status else {})}
 
 
 def filter_names() -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -42,6 +43,7 @@ class _ErrorAnswer(msgspec.Struct, gc=False):
     message: str | None = None
 
 
+_decode_head = msgspec.json.Decoder(Head).decode
 _decode_heads = msgspec.json.Decoder(_Heads).decode
 _decode_contents = msgspec.json.Decoder(_Contents).decode
 _decode_error_answer = msgspec.json.Decoder(_ErrorAnswer).decode
@@ -70,6 +72,67 @@ def split_page(content: bytes) -> tuple[list[Head], list[bytes], str | None] | N
         return page.messages, list(map(bytes, _decode_contents(content).messages)), page.cursor
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return None
+
+
+def split_messages(content: bytes) -> list[bytes] | None:
+    """The JSON of each message of a page that decode_json has read. None if they cannot be told apart.
+
+    For pages that split_page does not take: a field is of a wrong type, or holds what msgspec refuses.
+    """
+    try:
+        return _split(content.decode())
+    except (ValueError, IndexError, RecursionError):
+        return None
+
+
+def _split(text: str) -> list[bytes]:
+    decode = json.JSONDecoder(parse_int=_integer).raw_decode
+    messages: list[bytes] = []
+    at = _behind(text, 0, "{")
+    while text[at] != "}":
+        key, at = decode(text, at)
+        at = _behind(text, at, ":")
+        if key == "messages" and text[at] == "[":
+            messages = []
+            at = _behind(text, at, "[")
+            while text[at] != "]":
+                start = at
+                _, at = decode(text, at)
+                messages.append(text[start:at].encode())
+                at = _behind(text, at, ",")
+            at += 1
+        else:
+            _, at = decode(text, at)
+        at = _behind(text, at, ",")
+    return messages
+
+
+_space = re.compile(r"[ \t\r\n]*").match
+
+
+def _behind(text: str, at: int, sign: str) -> int:
+    """Where the next part begins: behind space, and behind the sign if it is there."""
+    at = _space(text, at).end()  # type: ignore[union-attr]
+    return _space(text, at + 1).end() if text[at] == sign else at  # type: ignore[union-attr]
+
+
+def decode_head(content: bytes) -> Head | None:
+    """Of one message; None if it is not as expected: then use decode_json."""
+    try:
+        head = _decode_head(content)
+        if not content.isascii():
+            content.decode()  # as in split_page
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    return head
+
+
+def encode_json(payload: dict[str, Any]) -> bytes:
+    """On one line. In UTF-8, or in ASCII where a letter is half of a surrogate pair."""
+    try:
+        return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(payload, separators=(",", ":")).encode()
 
 
 def read_error(content: bytes) -> tuple[str | None, str | None]:

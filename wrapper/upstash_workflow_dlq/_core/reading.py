@@ -212,7 +212,7 @@ class PageWalk:
 
 
 def _read_runs(answer: Answer) -> tuple[list[FailedRun], str | None]:
-    from .json import split_page
+    from .json import split_messages, split_page
 
     if (page := split_page(answer.content)) is not None:
         heads, contents, cursor = page
@@ -220,7 +220,11 @@ def _read_runs(answer: Answer) -> tuple[list[FailedRun], str | None]:
             raise InvalidResponseError(f"cursor in {where(answer)} {complaint}")
         return list(map(FailedRun._of_json, contents, heads)), cursor or None
     payload = Payload.of(answer)
-    return [FailedRun(message) for message in payload.objects("messages")], payload.cursor
+    messages = payload.objects("messages")
+    received = split_messages(answer.content)
+    if received is None or len(received) != len(messages):
+        return list(map(FailedRun, messages)), payload.cursor
+    return list(map(FailedRun._of_payload, messages, received)), payload.cursor
 
 
 def count_runs(listing: Listing) -> Flow[int]:
@@ -245,7 +249,7 @@ def get_run(dlq_id: FailedRun | str) -> Flow[FailedRun]:
         raise InvalidResponseError(
             f"{payload.where} is no failed run: it has neither dlqId nor workflowUrl (it has: {payload.shown_names()})"
         )
-    return FailedRun(payload.members)
+    return FailedRun._of_payload(payload.members, answer.content)
 
 
 def delete_run(run: FailedRun | str) -> Flow[None]:

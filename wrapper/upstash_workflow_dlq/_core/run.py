@@ -68,11 +68,42 @@ class FailedRun(ResponseView):
     response_headers = Field("responseHeader", fields.headers, "Headers the endpoint answered; names in any case.")
 
     @classmethod
+    def from_json(cls, content: bytes) -> Self:
+        """The run described by a JSON object, such as `to_json` gives. Most of it is decoded when it is first read."""
+        from .json import decode_head
+
+        if (head := decode_head(content)) is not None:
+            return cls._of_json(content, head)
+        try:
+            payload = fields.json_decoder()(content)
+        except ValueError as error:
+            raise InvalidResponseError(f"this is no JSON: {error}") from None
+        if not isinstance(payload, dict):
+            raise InvalidResponseError(f"a failed run should be a JSON object, but this is {type(payload).__name__}")
+        return cls._of_payload(payload, content)
+
+    def to_json(self) -> bytes:
+        """The payload byte for byte as it was received; made anew for a run that was made from a dict."""
+        try:
+            return self._content
+        except AttributeError:
+            from .json import encode_json
+
+            return encode_json(self._payload)
+
+    @classmethod
     def _of_json(cls, content: bytes, head: Head) -> Self:
         """The run described by this JSON object. Only its head is decoded yet; the rest is when it is first read."""
         run = _new(cls)
         _set_content(run, content)
         _set_head(run, head)
+        return run
+
+    @classmethod
+    def _of_payload(cls, payload: dict[str, Any], content: bytes) -> Self:
+        """A run that was decoded already."""
+        run = cls(payload)
+        _set_content(run, content)
         return run
 
     if not TYPE_CHECKING:  # a type checker would accept any attribute name

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,7 +14,7 @@ import click
 from ._asking import confirm, refuse_without_an_answer
 from ._cells import many, plain, safe
 from ._exits import Exit, Stopped, discard_output, say
-from ._options import FilteringCommand, dry_run, output, target, with_session, yes
+from ._options import FilteringCommand, dry_run, options, output, target, with_session, yes
 from ._output import as_json, emit
 from ._overrides import overrides, taken_overrides
 from ._screen import progress
@@ -32,6 +33,12 @@ BATCH = 100
 DONE = {"resume": "resumed", "restart": "restarted", "delete": "deleted"}
 
 
+keeping = options(
+    click.option("--archive", metavar="FILE", help="Keep a copy there first: what is not in it is not deleted."),
+    click.option("--origin", metavar="NAME", help="What this queue is called in the archive. Default: its URL."),
+)
+
+
 def command(verb: str, help: str, epilog: str) -> click.Command:
     """The command that does this to failed runs."""
 
@@ -43,7 +50,7 @@ def command(verb: str, help: str, epilog: str) -> click.Command:
     for option in reversed(
         [
             target,
-            *([overrides] if starts else []),
+            *([overrides] if starts else [keeping]),
             dry_run,
             yes,
             click.option("--save", metavar="FILE", help="Where to put the ids that remain if it stops midway."),
@@ -67,16 +74,25 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
     selection = Selection.taken_from(given)
     how = taken_overrides(given) if verb != "delete" else {}
     named = taken_ids(session, given, selection)
+    archive, origin = given.pop("archive", None), given.pop("origin", None)
+    if origin is not None and archive is None:
+        raise click.UsageError("--origin is a name in an archive: pass --archive, too", click.get_current_context())
     is_sure, only_looks, form, save = given["yes"], given["dry_run"], given["output"], given["save"]
     refuse_without_an_answer(yes=is_sure, dry_run=only_looks)
     if save is not None:
         from ._keeping import check_place  # pathlib takes a twentieth of a start
 
         check_place(save, f"--save {save}")
-    with session.client() as dlq:
+    with session.client() as dlq, ExitStack() as stack:
         # Of no runs: checks the overrides, and sends nothing.
         getattr(dlq, f"{verb}_many")(dlq_ids=[], **how)
-        wanted = Wanted(look=only_looks or not is_sure, payloads=only_looks and form == "jsonl")
+        keep = None
+        if archive is not None and not only_looks:
+            from upstash_workflow_dlq.archive import Archive
+
+            kept = stack.enter_context(Archive(archive))
+            keep = partial(kept.keep, origin=origin or dlq.base_url)
+        wanted = Wanted(look=only_looks or not is_sure, payloads=only_looks and form == "jsonl", keep=keep)
         found = selected(session, dlq, named, selection, wanted)
         say_what_is_left_out(found)
         if not found.ids:

@@ -1,4 +1,4 @@
-"""Text of strangers, on its way to a terminal, a table or a CSV cell: all that runs contain passes through here."""
+"""Values of runs as the text of cells. What strangers wrote is made harmless by `upstash_workflow_dlq.harmless`."""
 
 from __future__ import annotations
 
@@ -8,34 +8,12 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
+from ..harmless import safe as safe
+from ..harmless import safe_lines as safe_lines
+from ..harmless import spreadsheet as spreadsheet
+
 # Instead of a field of a wrong type.
 UNREADABLE = "(unreadable)"
-
-# A spreadsheet runs a cell that begins with one of these, in their wide forms too.
-FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
-
-
-def safe(text: str) -> str:
-    r"""On one line, and nothing that a terminal acts on: escape sequences, overrides of direction, line breaks and all
-    that cannot be seen are written as `\x1b` or `\u202e`."""
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
-
-
-def _escaped(letter: str) -> str:
-    return letter.encode("unicode_escape").decode("ascii")
-
-
-def safe_lines(text: str) -> list[str]:
-    """As `safe`, with the line breaks that people put there."""
-    return [safe(line.replace("\t", "    ")) for line in text.replace("\r\n", "\n").split("\n")]
-
-
-def spreadsheet(text: str) -> str:
-    """A CSV cell that is no formula."""
-    shown = safe(text)
-    return f"'{shown}" if shown.lstrip().startswith(FORMULA) else shown
 
 
 def plain(value: Any) -> Any:

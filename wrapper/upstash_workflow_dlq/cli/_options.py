@@ -53,7 +53,7 @@ def with_session(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.pass_obj(function)
 
 
-class _WithExamples(click.Command):
+class Documented(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Examples, as they are written."""
         if self.epilog:
@@ -63,7 +63,7 @@ class _WithExamples(click.Command):
                 formatter.write(f"  {line.strip()}\n")
 
 
-class Command(_WithExamples):
+class Command(Documented):
     """A command of ours, with the options that are taken everywhere."""
 
     takes_filters = False
@@ -87,7 +87,7 @@ class Command(_WithExamples):
             return super().parse_args(ctx, list(args))
 
 
-class Group(_WithExamples, click.Group):
+class Group(Documented, click.Group):
     """Commands with a name in common, in the order in which they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

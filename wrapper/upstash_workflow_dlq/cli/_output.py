@@ -89,7 +89,7 @@ def field_names() -> list[str]:
     """FailedRun's attributes, those that the spec has gained included."""
     from upstash_workflow_dlq import FailedRun
 
-    left_out = {"to_dict", "response_json", "message"}
+    left_out = {"to_dict", "to_json", "from_json", "response_json", "message"}
     return [name for name in dir(FailedRun({})) if not name.startswith("_") and name not in left_out]
 
 

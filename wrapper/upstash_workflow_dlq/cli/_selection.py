@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -74,22 +75,21 @@ class Selection:
             if number == limit:
                 return
 
-    def matches(self, run: FailedRun) -> bool:
-        from upstash_workflow_dlq import InvalidResponseError
+    @cached_property
+    def matches(self) -> Callable[[FailedRun], bool]:
+        """Whether a run of the client's list matches what is applied here."""
+        from upstash_workflow_dlq.matching import Matcher
 
-        try:
-            name, message = run.failure
-        except InvalidResponseError:  # of a type that nobody can compare with
-            return False
-        if self.failure and name not in self.failure:
-            return False
-        if self.contains and self.contains.casefold() not in message.casefold():
-            return False
-        if self.fingerprint:
-            from upstash_workflow_dlq.triage import fingerprint
+        return Matcher(self._here).matches
 
-            return fingerprint(run) in self.fingerprint
-        return True
+    @property
+    def filters(self) -> dict[str, Any]:
+        """All of them, as an archive takes them."""
+        return {**self.query, **self._here}
+
+    @property
+    def _here(self) -> dict[str, Any]:
+        return {name: value for name in HERE if (value := getattr(self, name))}
 
 
 def _items(value: Any) -> tuple[Any, ...]:

@@ -24,6 +24,7 @@ from ._session import Session
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq import FailedRun
+    from upstash_workflow_dlq.archive import Archive
     from upstash_workflow_dlq.triage import Summary
 
 A_DAY = timedelta(days=1)
@@ -36,6 +37,7 @@ class Reading:
         from upstash_workflow_dlq.triage import Summarizer, kept_for
 
         self._summarizer = Summarizer(by=by)
+        self._summary: Summary | None = None
         self._kept_for = kept_for
         self._retention = retention
         self._now = datetime.now(UTC)
@@ -46,14 +48,25 @@ class Reading:
     def add(self, run: FailedRun) -> None:
         self._summarizer.add(run)
         self.count += 1
-        entered = entered_at(run)
-        if entered is None:
-            return
-        self.expiring += self._kept_for(self._now - entered, self._retention) < A_DAY
+        self._look_when_it_expires(entered_at(run))
+
+    @classmethod
+    def of_archive(cls, archive: Archive, filters: dict[str, Any], by: Any, retention: timedelta | None) -> Reading:
+        """Without reading runs. Those that left the queue do not expire any more."""
+        reading = cls(by, retention)
+        reading._summary = archive.summarize(by=by, **filters)
+        reading.count = reading._summary.total
+        if not filters.get("gone"):
+            for entered in archive.entered_times(**{**filters, "gone": False}):
+                reading._look_when_it_expires(entered)
+        return reading
+
+    def _look_when_it_expires(self, entered: datetime | None) -> None:
+        self.expiring += entered is not None and self._kept_for(self._now - entered, self._retention) < A_DAY
 
     @property
     def summary(self) -> Summary:
-        return self._summarizer.summary()
+        return self._summary or self._summarizer.summary()
 
     def as_json(self, limit: int | None) -> dict[str, Any]:
         summary = self.summary

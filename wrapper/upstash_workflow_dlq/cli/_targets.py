@@ -78,15 +78,19 @@ def check_target(named: list[str] | None, selection: Selection, everything: bool
 
 
 class Wanted(NamedTuple):
-    """What is needed of the runs, besides their ids. 100,000 payloads would be 600 MB."""
+    """What is needed of the runs, besides their ids. 100,000 payloads would be 600 MB.
+
+    `keep`: gives back each run once it is archived; those that it does not give back are not selected.
+    """
 
     look: bool
     payloads: bool
+    keep: Callable[[Iterable[FailedRun]], Iterator[FailedRun]] | None = None
 
 
 def selected(session: Session, dlq: DLQClient, named: list[str] | None, selection: Selection, wanted: Wanted) -> Target:
     """The ids are fixed here, before anybody is asked."""
-    if named is not None and not wanted.look:
+    if named is not None and not wanted.look and wanted.keep is None:
         return Target(named)
     with progress(session, "Reading") as advance:
         found = _collected(selected_runs(dlq, named, selection), wanted, advance)
@@ -112,6 +116,8 @@ def selected_runs(dlq: DLQClient, named: list[str] | None, selection: Selection)
 def _collected(runs: Iterable[FailedRun], wanted: Wanted, advance: Callable[[int], None]) -> Target:
     """Each run once, whatever the service does."""
     target = Target([], Reading() if wanted.look else None)
+    if wanted.keep is not None:
+        runs = wanted.keep(runs)
     ids: dict[str, None] = {}
     for number, run in enumerate(runs, start=1):
         dlq_id = run.sendable_id

@@ -11,8 +11,8 @@ from .._numbers import WHOLE
 from .._options import FilteringCommand, filters, output, with_session
 from .._selection import Selection
 from .._session import Session
+from .._sources import queue
 from .._summaries import show
-from .summary import read
 
 # A terminal shows so many groups.
 SCREENFUL = 10
@@ -33,7 +33,9 @@ SCREENFUL = 10
 @with_session
 def command(session: Session, most: int, output: str, **options: Any) -> int:
     """0 if at most N failed runs match, else 1, with the groups. For cron, CI and health checks."""
-    reading = read(session, Selection.taken_from(options))
+    selection = Selection.taken_from(options)
+    with queue(session) as source:
+        reading = source.reading(selection, "failure", None)
     if reading.count <= most:
         if output == "json":
             show(session, reading, output, SCREENFUL)

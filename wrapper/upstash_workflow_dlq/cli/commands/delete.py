@@ -8,6 +8,6 @@ command = acting(
     """
     upstash-dlq delete 1752829295505-0
     upstash-dlq delete --until 30d --dry-run
-    upstash-dlq delete --failure ValidationError --yes
+    upstash-dlq delete --failure ValidationError --archive failed.db --yes
     """,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from itertools import islice
 from typing import Any
@@ -12,14 +13,22 @@ import click
 from .._cells import cell
 from .._exits import say, writing
 from .._numbers import LIMIT
-from .._options import FilteringCommand, filters, output, retention, with_session
+from .._options import FilteringCommand, filters, options, output, retention, with_session
 from .._output import FORMATS, Fields, write_runs
 from .._screen import RUN_COLUMNS, Column, console, run_rows, shows_tables, table
 from .._selection import Selection
 from .._session import Session
+from .._sources import Source, queue
 
 # A terminal shows so many, unless --limit says otherwise.
 SCREENFUL = 50
+
+
+listing = options(
+    filters,
+    click.option("--limit", type=LIMIT, metavar="N|all", help="Stop after N. Default: all; on a terminal, 50."),
+    click.option("--fields", metavar="A,B", help="These attributes of a run, such as dlq_id,failure,body_text."),
+)
 
 
 @click.command(
@@ -33,36 +42,40 @@ SCREENFUL = 50
     upstash-dlq list --fields dlq_id,failure,steps -o jsonl --limit all
     """,
 )
-@filters
-@click.option("--limit", type=LIMIT, metavar="N|all", help="Stop after N. Default: all; 50 in a table on a terminal.")
-@click.option("--fields", metavar="A,B", help="These attributes of a run, such as dlq_id,failure,body_text.")
+@listing
 @click.option("--fast", is_flag=True, help="Read in parallel, in no order.")
 @retention
 @output(*FORMATS)
 @with_session
-def command(
-    session: Session,
-    limit: Any,
-    fields: str | None,
-    fast: bool,
-    retention: timedelta | None,
-    output: str,
-    **options: Any,
-) -> None:
+def command(session: Session, **given: Any) -> None:
     """Failed runs, in the order of the service: when, which workflow, why.
 
     JSON is the payload as it was received. A table in a pipe is whole, separated by tabs and without a heading.
     """
+    look(session, queue(session), **given)
+
+
+def look(
+    session: Session,
+    source: AbstractContextManager[Source],
+    *,
+    limit: Any,
+    fields: str | None,
+    retention: timedelta | None,
+    output: str,
+    fast: bool = False,
+    **options: Any,
+) -> None:
     selection = Selection.taken_from(options)
     chosen = Fields.parse(fields, retention)
     most = None if limit == "all" else limit
     on_screen = output == "table" and shows_tables()
     if limit is None and on_screen:
         most = SCREENFUL
-    with session.client() as dlq:
+    with source as there:
         # One more than is shown tells whether there are others.
         asked = most + 1 if on_screen and most is not None else most
-        runs = selection.runs(dlq, fast=fast, limit=asked) if asked != 0 else iter(())
+        runs = there.runs(selection, fast=fast, limit=asked) if asked != 0 else iter(())
         if not on_screen:
             write_runs(runs, output, chosen)
             return
@@ -80,4 +93,4 @@ def command(
         if next(runs, None) is not None:
             say(f"{len(found):,} runs are shown, and there are more: --limit all, or -o jsonl")
         elif not found:
-            say("No failed runs match." if not selection.is_empty else "The queue is empty.")
+            say("No failed runs match." if not selection.is_empty else there.empty)

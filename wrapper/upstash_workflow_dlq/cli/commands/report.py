@@ -91,7 +91,7 @@ def command(
 @contextmanager
 def _runs(session: Session, selection: Selection, archive: str | None) -> Iterator[Iterator[FailedRun]]:
     if archive is not None:
-        from upstash_workflow_dlq.archive import Archive  # type: ignore[import-untyped]
+        from upstash_workflow_dlq.archive import Archive
 
         with Archive(archive) as kept:
             yield filter(selection.matches, kept.runs(**selection.query))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from .._options import Command, output, retention, with_session
 from .._output import as_json, emit
 from .._screen import expires_in, shows_tables
 from .._session import Session
+from .._sources import Source, queue
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq import FailedRun
@@ -44,15 +46,24 @@ def command(session: Session, dlq_ids: tuple[str, ...], retention: timedelta | N
 
     JSON is the payload as it was received: an object for one id, a list for several.
     """
-    from upstash_workflow_dlq import NotFoundError
+    return look(session, queue(session), dlq_ids, retention, output)
 
+
+def look(
+    session: Session,
+    source: AbstractContextManager[Source],
+    dlq_ids: tuple[str, ...],
+    retention: timedelta | None,
+    output: str,
+) -> int:
     found, missing = [], []
-    with session.client() as dlq:
+    with source as there:
         for dlq_id in dict.fromkeys(dlq_ids):
-            try:
-                found.append(dlq.get(dlq_id))
-            except NotFoundError:
+            run = there.find(dlq_id)
+            if run is None:
                 missing.append(dlq_id)
+            else:
+                found.append(run)
     if output == "json" and found:
         documents = [run.to_dict() for run in found]
         emit(as_json(documents if len(dlq_ids) > 1 else documents[0], indent=2))
@@ -62,7 +73,7 @@ def command(session: Session, dlq_ids: tuple[str, ...], retention: timedelta | N
                 emit()
             _show(session, run, retention)
     for dlq_id in missing:
-        say(f"upstash-dlq: there is no failed run {cell(dlq_id)!r}: it expired, or was resumed or deleted")
+        say(f"upstash-dlq: there is no failed run {cell(dlq_id)!r}: {there.absent}")
     if not missing:
         return Exit.DONE
     return Exit.PARTLY if found else Exit.FAILED
