@@ -17,7 +17,7 @@ PACKAGE = upstash_workflow_dlq.__name__
 # What the client returns: nobody else makes one, so their arguments are no matter of readers.
 RETURNED = frozenset({"AsyncFailedRuns", "AsyncScannedRuns", "FailedRuns", "ScannedRuns", "FailureFunction"})
 # Their names and types say it all.
-EVIDENT = frozenset({"self", "cls", "run", "dlq_id", "dlq", "path", "rate"})
+EVIDENT = frozenset({"self", "cls", "run", "dlq_id", "dlq", "path", "rate", "text", "filters"})
 
 
 def rooms() -> list[str]:

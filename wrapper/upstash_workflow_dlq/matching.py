@@ -1,8 +1,10 @@
 """Whether a failed run matches filters: those of the client, and three that look at why it failed. Pure.
 
+```python
 from upstash_workflow_dlq.matching import matches
 
 timeouts = [run for run in runs if matches(run, label="billing", contains="timed out")]
+```
 """
 
 from __future__ import annotations
@@ -21,9 +23,10 @@ __all__ = ["Facts", "MatchFilters", "Matcher", "matches"]
 class MatchFilters(RunFilters, total=False):
     """`RunFilters`, and three more. Several values of one filter are ORed, filters are ANDed.
 
-    failure: one or several names of failures, such as "FetchError".
-    contains: a text in the failure's message, whatever its case.
-    fingerprint: one or several fingerprints of `upstash_workflow_dlq.triage`.
+    Attributes:
+        failure: one or several names of failures, such as "FetchError".
+        contains: a text in the failure's message, whatever its case.
+        fingerprint: one or several fingerprints of `upstash_workflow_dlq.triage`.
     """
 
     failure: str | Iterable[str] | None
@@ -58,7 +61,7 @@ class Facts(NamedTuple):
 
     @classmethod
     def of(cls, run: FailedRun, names: Iterable[str] | None = None) -> Facts:
-        """Those with these names; all of them for None. A field that cannot be read is one that is not there."""
+        """Those with these `names`; all of them for None. A field that cannot be read is one that is not there."""
         if names is None:
             try:
                 return cls._all_of(run)
@@ -157,9 +160,11 @@ class Matcher:
         return not self._names
 
     def matches(self, run: FailedRun) -> bool:
+        """Whether a run matches."""
         return self.accepts(Facts.of(run, self._names))
 
     def accepts(self, facts: Facts) -> bool:
+        """Whether a run matches of which only these `facts` are known."""
         for name, wanted in self._wanted.items():
             value = getattr(facts, name)
             if wanted.isdisjoint(value) if name == "label" else value not in wanted:

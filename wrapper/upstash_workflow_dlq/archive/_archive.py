@@ -33,7 +33,8 @@ class Stats(NamedTuple):
     Attributes:
         runs: how many are in it.
         gone: how many of them are not in their queue any more.
-        first, last: when the first and the last of them failed.
+        first: when the first of them failed.
+        last: when the last of them failed.
         synced_at: when the last sync ended that was not interrupted.
         size: bytes of the payloads, decompressed.
     """
@@ -127,7 +128,12 @@ class Archive:
             return await run_sync(sync.finish)
 
     def keep(self, runs: Iterable[FailedRun], *, origin: str) -> Iterator[FailedRun]:
-        """Archive runs, and give back each of them once it is on the disk: for what is about to be deleted."""
+        """Archive runs, and give back each of them once it is on the disk: for what is about to be deleted.
+
+        Args:
+            runs: the failed runs.
+            origin: the name of their queue, as in `sync`.
+        """
         with self._writing() as connection:
             writer = Writer(connection)
             number = writer.origin(origin)
@@ -167,7 +173,7 @@ class Archive:
             yield from map(FailedRun.from_json, payloads)
 
     def get(self, dlq_id: str, *, origin: str | None = None) -> FailedRun:
-        """One failed run. Raises `NotArchivedError`; `ArchiveError` if several queues have that id."""
+        """One run, or `NotArchivedError`; `ArchiveError` if several queues have that id and no `origin` is given."""
 
         def look(connection: sqlite3.Connection) -> list[tuple[str, int]]:
             found = connection.execute(
@@ -199,7 +205,7 @@ class Archive:
         return self._read(counted)
 
     def summarize(self, *, by: By = "failure", **filters: Unpack[ArchiveFilters]) -> Summary:
-        """What `triage.summarize` makes of the same runs, without reading their payloads."""
+        """What `triage.summarize` makes of these runs, `by` included, without reading their payloads."""
         return self._read(lambda connection: Grouping(connection, Selected(connection, filters), by).summary())
 
     def entered_times(self, **filters: Unpack[ArchiveFilters]) -> Iterator[datetime]:
@@ -213,7 +219,7 @@ class Archive:
         return map(moment, self._read(times))
 
     def stats(self, *, origin: str | None = None) -> Stats:
-        """How much there is, and of when."""
+        """How much there is, and of when; of the queue `origin`, or of all."""
 
         def counted(connection: sqlite3.Connection) -> Stats:
             selected = Selected(connection, {"origin": origin})

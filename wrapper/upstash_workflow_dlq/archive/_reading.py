@@ -26,8 +26,9 @@ ORDER = "ORDER BY r.failed_at DESC, length(r.dlq_id) DESC, r.dlq_id DESC, r.id"
 class ArchiveFilters(MatchFilters, total=False):
     """`MatchFilters`, and what only an archive knows.
 
-    gone: True for runs that are not in the queue any more, False for those that are, as far as a sync has noticed.
-    origin: one or several names of queues; see `Archive.sync`.
+    Attributes:
+        gone: True for runs that are not in the queue any more, False for those that are, as far as a sync has noticed.
+        origin: one or several names of queues; see `Archive.sync`.
     """
 
     gone: bool | None
