@@ -43,7 +43,8 @@ def test_the_start_has_no_burst(tmp_path: Path, rate: float) -> None:
         simulation.run()
         begun = moments(simulation)
         for first, later in pairwise(begun[:20]):
-            assert later - first == pytest.approx(1 / rate)
+            assert later - first >= 1 / rate - 1e-6
+        assert begun[19] - begun[0] <= 19 / rate + 0.3  # at first few are under way at once
 
 
 @pytest.mark.parametrize("action", ["resume", "delete"])
@@ -131,7 +132,7 @@ def test_a_new_rate_is_obeyed_within_a_second(tmp_path: Path, before: float, aft
         assert fewest_within(begun, 10) == pytest.approx(after * 10, rel=0.05)
         gap = next(later - first for first, later in pairwise(begun))
         assert gap == pytest.approx(1 / after)
-        assert len(moments(simulation, 0.2, 10.2)) == pytest.approx(before * 10, abs=1)
+        assert len(moments(simulation, 0.2, 10.2)) == pytest.approx(before * 10, rel=0.05)
 
 
 def test_a_request_that_begins_late_does_not_delay_the_next() -> None:

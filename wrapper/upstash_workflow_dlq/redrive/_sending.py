@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime
+from math import ceil
 
 from .. import (
     AuthenticationError,
@@ -25,6 +26,12 @@ MAX_WORKERS = 64
 # After a 429 that does not say when to come back: doubled up to the second.
 FIRST_HOLD, LONGEST_HOLD = 1.0, 60.0
 ASKS_AT_A_TIME = 8
+# Outcomes that come sooner after one another are written together: the disk takes as long for many as for one.
+WRITE_SECONDS = 0.01
+# Under way are at most as many requests as the rate would need if all were as fast as the fastest, and these; at first
+# only these. More would not help a service that is slow. They cost time here, too: for each request, httpcore looks at
+# all connections that were ever needed at once.
+FEW = 4
 
 
 class Sending(Steps):
@@ -32,6 +39,9 @@ class Sending(Steps):
         super().__init__()
         self._workers = workers
         self._in_flight: dict[str, Item] = {}
+        self._begun: dict[str, float] = {}
+        self._fastest = float("inf")  # of all requests, in seconds
+        self._most = min(FEW, workers)  # under way at once, so far
         self._outcomes: list[Outcome] = []  # which are not written yet
         # One for all waves: a wave that has ended makes the next one begin no sooner.
         self._pace = Pace(self.settings.rate, 0.0)
@@ -53,35 +63,47 @@ class Sending(Steps):
         pace = self._pace
         pace.hold(self.tick.now)
         ready: deque[Item] = deque()
-        refused, is_empty = wave.refused, False
+        refused, is_empty, was_full, written = wave.refused, False, False, float("-inf")
         while True:
             pace.change(self.settings.rate, self.tick.now)
             ends = self.tick.stop or self.error is not None or refused > self.settings.max_failures * wave.size
             if ends:
                 self._outcomes += [Outcome(item.dlq_id, State.PLANNED, sent=False) for item in ready]
                 ready.clear()
-            count = min(pace.due(self.tick.now), len(ready), self._workers - len(self._in_flight))
+            if was_full:
+                # It waits for answers only until it is known how many are needed. Made up for, that would be a burst.
+                pace.hold(self.tick.now)
+            count = min(pace.due(self.tick.now), len(ready), self._room())
             if count > 0:
                 items = [ready.popleft() for _ in range(count)]
                 self._in_flight.update({item.dlq_id: item for item in items})
+                self._begun.update({item.dlq_id: self.tick.now for item in items})
                 pace.took(count)
                 yield Begin([Act(item.dlq_id) for item in items])
             # Those that come next are claimed while these are under way: nobody waits for the disk.
             claim = 0 if ends or is_empty else max(0, self._ahead() - len(ready))
-            if self._outcomes or claim:
+            due = written + WRITE_SECONDS
+            if (self._outcomes or claim) and (ends or not (ready and self._in_flight) or self.tick.now >= due):
+                written = self.tick.now
                 claimed = yield from self._turn(claim, wave.number)
                 # As long as one is under way, a rate limit may send it back.
                 is_empty = bool(claim) and not claimed and not self._in_flight
                 ready += claimed
             if not (ready or self._in_flight) and (ends or is_empty):
                 return
-            may_begin = ready and len(self._in_flight) < self._workers
-            for finished in (yield from self.until(pace.next if may_begin else float("inf"))):
+            was_full = len(self._in_flight) >= self._most < self._workers
+            moment = pace.next if ready and self._room() > 0 else float("inf")
+            for finished in (yield from self.until(min(moment, due) if self._outcomes else moment)):
                 outcome = self._outcome(finished)
                 self._outcomes.append(outcome)
                 refused += outcome.state is State.REFUSED
                 is_empty = False
             yield from self.say(self._held())
+
+    def _room(self) -> int:
+        """How many requests more may be under way."""
+        needed = FEW + self.settings.rate * self._fastest
+        return ceil(min(needed, self._most)) - len(self._in_flight)
 
     def _ahead(self) -> int:
         """How many to claim before they are sent: what the next tenth of a second needs."""
@@ -105,6 +127,8 @@ class Sending(Steps):
         """What an answer means."""
         dlq_id, error = named(finished.request), finished.error
         item = self._in_flight.pop(dlq_id)
+        self._fastest = min(self._fastest, self.tick.now - self._begun.pop(dlq_id))
+        self._most = min(self._most + 1, self._workers)
         if error is None:
             if not self._pace.is_held(self.tick.now):
                 self._holds = 0
