@@ -439,7 +439,7 @@ class TestTwoOperators:
         with (
             DLQClient(planned.token, base_url=planned.url, retry=None) as dlq,
             Redrive("a.redrive") as redrive,
-            closing(redrive.run(dlq, rate=1000, watch=timedelta(0))) as waves,  # type: ignore[type-var]
+            closing(redrive.run(dlq, rate=1000, watch=timedelta(0))) as waves,
         ):
             next(waves)
             result = cli("redrive", "run", "a.redrive", *FAST)

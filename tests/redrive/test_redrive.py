@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -462,6 +463,20 @@ class TestBadFiles:
             with pytest.raises(RedriveError, match="none of the next 5 runs is in this queue, and nothing was sent"):
                 list(redrive.run(elsewhere))
             assert {request.method for request in other.requests} == {"GET"}
+
+    def test_one_that_may_only_be_read_can_be_looked_at(
+        self, queue: Emulator, dlq: Any, plan: Plan, reopen: Plan, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        redrive = plan()
+        list(redrive.run(dlq, **FAST))
+        redrive.close()
+        before = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+        may = os.access
+        monkeypatch.setattr(os, "access", lambda file, mode: mode != os.W_OK and may(file, mode))  # root may do all
+        looking = reopen()
+        assert looking.status().counts[State.STARTED] == len(list(looking.results())) == 60
+        looking.close()
+        assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
 
     def test_the_token_is_not_in_it(self, queue: Emulator, dlq: Any, plan: Plan, path: Path) -> None:
         list(plan().run(dlq, **FAST))

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from upstash_workflow_dlq.redrive import JournalError, Redrive, RedrivePaused, RedriveStatus, Settings, State, Wave
+from upstash_workflow_dlq.redrive import JournalError, Redrive, RedrivePaused, RedriveStatus, Settings, State
 
 from ._acting import Lines, hangups_as_interrupts
 from ._asking import confirm, refuse_without_an_answer
@@ -19,8 +19,6 @@ from ._redrive_view import View, draw_groups, summary
 from ._session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from upstash_workflow_dlq import DLQClient
     from upstash_workflow_dlq.triage import Group
 
@@ -111,7 +109,7 @@ def _drive(session: Session, redrive: Redrive, dlq: DLQClient, how: How, lines: 
     try:
         with View(session, redrive) as view, hangups_as_interrupts(view.stopping):
             waves = redrive.run(dlq, force=how.force, again=how.again, on_progress=view.show, **how.settings)
-            with closing(cast("Generator[Wave]", waves)):
+            with closing(waves):
                 for wave in waves:
                     if not view.wave(wave):
                         lines.print(str(wave))

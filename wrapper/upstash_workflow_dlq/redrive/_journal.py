@@ -87,6 +87,8 @@ class SQLiteJournal:
         try:
             with self._errors():
                 self._check()
+                if _is_read_only(path):
+                    return
                 # Where the file system has no shared memory, SQLite keeps its older log, which is as safe.
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = FULL")
@@ -332,7 +334,16 @@ def _connected(path: Path) -> sqlite3.Connection:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise JournalError(f"{path} cannot be read: {error.strerror}") from None
-    return sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
+    place = str(path)
+    if _is_read_only(path) and not path.with_name(f"{path.name}-wal").exists():
+        # SQLite would want to write beside it even to read. Nobody writes to it, so it can be read as it is.
+        place = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+    return sqlite3.connect(place, timeout=10, isolation_level=None, check_same_thread=False, uri=place != str(path))
+
+
+def _is_read_only(path: Path) -> bool:
+    """Then it can be looked at, and not run."""
+    return not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK))
 
 
 def _text(value: Any) -> Any:
@@ -341,12 +352,12 @@ def _text(value: Any) -> Any:
 
 
 def packed(run: FailedRun) -> tuple[bytes, int]:
-    content = json.dumps(run.to_dict(), separators=(",", ":")).encode()
+    content = run.to_json()
     return compress(content, 1), len(content)
 
 
 def unpacked(content: bytes) -> FailedRun:
-    return FailedRun(json.loads(decompress(content)))
+    return FailedRun.from_json(decompress(content))
 
 
 def settings_as_json(settings: Settings) -> str:

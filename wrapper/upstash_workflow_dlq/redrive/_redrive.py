@@ -80,7 +80,7 @@ class Redrive:
         workers: int = MAX_WORKERS,
         on_progress: Progress | None = None,
         **settings: Unpack[RunOptions],
-    ) -> Iterator[Wave]:
+    ) -> Generator[Wave, None, None]:
         """Send what is left, wave by wave. A wave begins when it is asked for, and comes when it has been watched.
 
         Raises `RedrivePaused` if too many runs of a wave fail again or are refused; `RedriveRunning` if somebody else
