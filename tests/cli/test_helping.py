@@ -58,10 +58,11 @@ def examples(name: str) -> list[str]:
 def test_every_command_of_the_design_is_there() -> None:
     assert [
         *("list", "show", "count", "summary", "watch", "check", "doctor", "resume", "restart", "delete"),
-        *("archive", "redrive", "callback", "completion", "emulator", "report"),
+        *("redrive", "archive", "callback", "completion", "emulator", "report"),
     ] == NAMES
     assert {name for name in all_commands() if " " in name} == {
-        *("redrive plan", "redrive run", "redrive status", "redrive results", "redrive rate")
+        *("redrive plan", "redrive run", "redrive status", "redrive results", "redrive rate"),
+        *("archive sync", "archive stats", "archive list", "archive show", "archive summary", "archive export"),
     }
 
 
