@@ -161,7 +161,9 @@ class Rows:
         body, encoded = payload.responseBody or "", payload.responseBodyBase64 or ""
         same = (url, status, labels, body, encoded)
         if same not in self._shared:
-            failure, path = run.failure, workflow_path(run)
+            # What the failure is read from, by itself: all of the run would have to be decoded.
+            failure = FailedRun({"responseBody": body, "responseBodyBase64": encoded, "responseStatus": status}).failure
+            path = workflow_path(run)
             texts = "".join((url or "", *failure))
             shared = None
             if len(texts) <= MOST_TEXT and texts.isprintable() and (status is None or status in _INT64):
