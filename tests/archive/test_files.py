@@ -8,11 +8,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from upstash_workflow_dlq import DLQClient, DLQError, FailedRun
-from upstash_workflow_dlq.archive import Archive, ArchiveError, NotArchivedError, SyncResult, _syncing
+from upstash_workflow_dlq.archive import Archive, ArchiveError, NotArchivedError, SyncResult, _schema, _syncing
 from upstash_workflow_dlq.emulator import Emulator
 
 DOCS = Path(__file__).parents[2] / "docs" / "archive.md"
@@ -86,6 +88,81 @@ def test_an_empty_file_becomes_an_archive(path: str, dlq: DLQClient) -> None:
     with Archive(path) as archive:
         assert archive.sync(dlq).new == 250
         assert archive.count() == 250
+
+
+def test_many_make_the_same_new_archive_at_once(tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+
+    def keep(path: Path, number: int, start: threading.Barrier) -> None:
+        try:
+            start.wait()
+            with Archive(path) as archive:
+                assert len(list(archive.keep([FailedRun({"dlqId": f"{number}-0"})], origin="a"))) == 1
+        except BaseException as error:
+            failures.append(error)
+
+    for round in range(20):
+        path, start = tmp_path / f"{round}.db", threading.Barrier(8)
+        threads = [threading.Thread(target=keep, args=(path, number, start)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        with Archive(path) as archive:
+            assert archive.count() == 8
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_an_archive_that_is_made_while_it_is_opened_is_one(
+    path: str, monkeypatch: pytest.MonkeyPatch, reads: bool
+) -> None:
+    """Each of the looks that tell an archive from another file may be the last before another program makes one."""
+    run = FailedRun({"dlqId": "1-0"})
+    made(path, "CREATE TABLE mine (a)", "DROP TABLE mine")  # an empty database: so it is there, and looked at
+    others: list[threading.Thread] = []
+
+    def make() -> None:
+        with Archive(path) as archive:
+            list(archive.keep([run], origin="a"))
+
+    class Interrupted(sqlite3.Connection):
+        def execute(self, query: str, *values: Any) -> sqlite3.Cursor:
+            cursor = super().execute(query, *values)
+            if query == "PRAGMA application_id" and not others:
+                others.append(threading.Thread(target=make))
+                others[0].start()
+                others[0].join(0.5)  # it has to wait, or it is done by then
+            return cursor
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: connect(*args, factory=Interrupted, **options))
+    with Archive(path) as archive:
+        if not reads:
+            assert list(archive.keep([run], origin="b")) == [run]
+        others[0].join()
+        assert archive.count() == 2 - reads
+
+
+def test_an_archive_whose_making_was_cut_short_is_finished(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the next that writes, which waits for another that does."""
+    with Archive(path) as archive:
+        list(archive.keep([FailedRun({"dlqId": "1-0"})], origin="a"))
+    made(path, "PRAGMA journal_mode = DELETE")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            other.execute("ROLLBACK")
+
+    monkeypatch.setattr(_schema, "sleep", wait)
+    with Archive(path) as archive, archive._writing() as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert len(waits) == 3
+    other.close()
 
 
 def test_an_archive_that_cannot_be_written_can_be_read(

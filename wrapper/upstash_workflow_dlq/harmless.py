@@ -9,8 +9,10 @@ FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # noqa: RUF001
 
 
 def safe(text: str) -> str:
-    r"""On one line, and nothing that a terminal acts on: escape sequences, overrides of direction, line breaks and all
-    that cannot be seen are written as `\x1b` or `\u202e`."""
+    r"""The text on one line, with nothing that a terminal acts on.
+
+    Escape sequences, overrides of direction, line breaks and all that cannot be seen are written as `\x1b` or `\u202e`.
+    """
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else _escaped(letter) for letter in text)
@@ -26,6 +28,6 @@ def safe_lines(text: str) -> list[str]:
 
 
 def spreadsheet(text: str) -> str:
-    """A CSV cell that is no formula."""
+    """The text as a CSV cell that is no formula: what looks like one gets an apostrophe in front."""
     shown = safe(text)
     return f"'{shown}" if shown.lstrip().startswith(FORMULA) else shown

@@ -128,7 +128,11 @@ def matches(run: FailedRun, **filters: Unpack[MatchFilters]) -> bool:
 
 
 class Matcher:
-    """Checked filters. Raises `ValueError` and `TypeError`, as the client does for its own."""
+    """Checked filters (see `MatchFilters`). Raises `ValueError` and `TypeError`, as the client does for its own.
+
+    Attributes:
+        since, until: what `from_date` and `to_date` mean in Unix milliseconds, both included; None for no bound.
+    """
 
     def __init__(self, filters: MatchFilters | Mapping[str, Any]) -> None:
         given = {name: value for name, value in filters.items() if value is not None}
@@ -160,11 +164,11 @@ class Matcher:
         return not self._names
 
     def matches(self, run: FailedRun) -> bool:
-        """Whether a run matches."""
+        """Whether a run matches all of the filters. A field that cannot be read matches none."""
         return self.accepts(Facts.of(run, self._names))
 
     def accepts(self, facts: Facts) -> bool:
-        """Whether a run matches of which only these `facts` are known."""
+        """As `Matcher.matches`, for a run whose `facts` were read already."""
         for name, wanted in self._wanted.items():
             value = getattr(facts, name)
             if wanted.isdisjoint(value) if name == "label" else value not in wanted:

@@ -23,7 +23,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Timeline:
-    """Counts of equal spans of time, which grow so that there are never more than 200."""
+    """Counts of equal spans of time, which grow so that there are never more than 200 of them."""
 
     def __init__(self) -> None:
         self._width = timedelta(minutes=1)
@@ -36,7 +36,7 @@ class Timeline:
         return self._width
 
     def add(self, moment: datetime, count: int = 1) -> None:
-        """So many runs failed at this `moment`: `count` of them."""
+        """Count something that happened at `moment`, an aware datetime, `count` times."""
         place = (moment - _NEVER) // self._width
         if not self._counts:
             self._least = self._most = place
@@ -57,7 +57,7 @@ class Timeline:
             self._counts[place // factor] = self._counts.get(place // factor, 0) + count
 
     def result(self) -> tuple[tuple[datetime, int], ...]:
-        """Start and count of each span, without gaps."""
+        """Start and count of each span, without gaps. Empty if nothing was counted."""
         if not self._counts:
             return ()
         places = range(self._least, self._most + 1)

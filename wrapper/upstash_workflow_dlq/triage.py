@@ -127,7 +127,12 @@ def kept_for(age: timedelta, retention: timedelta | None = None) -> timedelta:
 
 
 def fingerprint_of(failure: Failure | None, path: str) -> str:
-    """The fingerprint of a run with this `failure` (None if it cannot be read) and this `workflow_path`."""
+    """As `fingerprint`, for a run whose failure and path were read already.
+
+    Args:
+        failure: why it failed; None if that cannot be read.
+        path: its `workflow_path`.
+    """
     name, message = failure or ("", "")
     # The name of a class stays as it is. Other services put whole sentences there.
     return _digest(name if name.isidentifier() else _normalised(name), _normalised(message), path)

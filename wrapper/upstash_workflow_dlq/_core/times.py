@@ -46,7 +46,8 @@ def of_dlq_id(dlq_id: str | None) -> datetime | None:
     """
     found = _DLQ_ID.fullmatch(dlq_id or "")
     milliseconds = int(found[1]) if found else 0
-    return from_milliseconds(milliseconds) if milliseconds in THIS_CENTURY else None
+    # Takes a third of the time of adding a timedelta, and is exact before the year 2106.
+    return datetime.fromtimestamp(milliseconds / 1000, UTC) if milliseconds in THIS_CENTURY else None
 
 
 def later(moment: datetime | None, name: str, wait: timedelta) -> datetime | None:

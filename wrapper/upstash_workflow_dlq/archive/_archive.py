@@ -131,7 +131,7 @@ class Archive:
         """Archive runs, and give back each of them once it is on the disk: for what is about to be deleted.
 
         Args:
-            runs: the failed runs.
+            runs: any failed runs. Up to 1,000 of them are read before the first is given back.
             origin: the name of their queue, as in `sync`.
         """
         with self._writing() as connection:
@@ -168,12 +168,21 @@ class Archive:
     # Reading.
 
     def runs(self, **filters: Unpack[ArchiveFilters]) -> Iterator[FailedRun]:
-        """Failed runs that match all filters, the newest first: those that are there when the first is asked for."""
+        """Failed runs that match all filters, the newest first: those that are there when the first is asked for.
+
+        Args:
+            **filters: see `ArchiveFilters`.
+        """
         for payloads in self._payloads(filters):
             yield from map(FailedRun.from_json, payloads)
 
     def get(self, dlq_id: str, *, origin: str | None = None) -> FailedRun:
-        """One run, or `NotArchivedError`; `ArchiveError` if several queues have that id and no `origin` is given."""
+        """One failed run. Raises `NotArchivedError`; `ArchiveError` if several queues have that id.
+
+        Args:
+            dlq_id: its id.
+            origin: the name of its queue; None for any.
+        """
 
         def look(connection: sqlite3.Connection) -> list[tuple[str, int]]:
             found = connection.execute(
@@ -192,7 +201,11 @@ class Archive:
         return FailedRun.from_json(payload)
 
     def count(self, **filters: Unpack[ArchiveFilters]) -> int:
-        """How many match."""
+        """How many failed runs match all filters.
+
+        Args:
+            **filters: see `ArchiveFilters`.
+        """
 
         def counted(connection: sqlite3.Connection) -> int:
             selected = Selected(connection, filters)
@@ -205,11 +218,20 @@ class Archive:
         return self._read(counted)
 
     def summarize(self, *, by: By = "failure", **filters: Unpack[ArchiveFilters]) -> Summary:
-        """What `triage.summarize` makes of these runs, `by` included, without reading their payloads."""
+        """What `triage.summarize` makes of the same runs, without reading their payloads.
+
+        Args:
+            by: what they are grouped by.
+            **filters: see `ArchiveFilters`.
+        """
         return self._read(lambda connection: Grouping(connection, Selected(connection, filters), by).summary())
 
     def entered_times(self, **filters: Unpack[ArchiveFilters]) -> Iterator[datetime]:
-        """When those that match entered their queue, as far as it is known: what they expire by."""
+        """When the failed runs that match entered their queue, as far as it is known. They expire by that.
+
+        Args:
+            **filters: see `ArchiveFilters`.
+        """
 
         def times(connection: sqlite3.Connection) -> list[int]:
             selected = Selected(connection, filters)
@@ -219,7 +241,11 @@ class Archive:
         return map(moment, self._read(times))
 
     def stats(self, *, origin: str | None = None) -> Stats:
-        """How much there is, and of when; of the queue `origin`, or of all."""
+        """How much there is, and of when.
+
+        Args:
+            origin: the name of one queue; None for all of them.
+        """
 
         def counted(connection: sqlite3.Connection) -> Stats:
             selected = Selected(connection, {"origin": origin})
@@ -237,11 +263,15 @@ class Archive:
         return self._read(lambda connection: [name for (name,) in connection.execute("SELECT name FROM origins")])
 
     def export(self, path: str | os.PathLike[str], **filters: Unpack[ArchiveFilters]) -> int:
-        """Write the runs that match to a file, as its name says; how many they are.
+        """Write the runs that match to a file, in the format that its name ends in. Returns how many they are.
 
         `.jsonl` and `.jsonl.gz` hold the payloads as they were received. `.csv` and `.parquet` (extra `parquet`) have
         columns, see docs/archive.md; a path that ends in `/` is a folder of Parquet files, one for each day. A file
         that is there is replaced once the new one is whole.
+
+        Args:
+            path: the file or folder.
+            **filters: see `ArchiveFilters`.
         """
         from ._exporting import Export
 

@@ -6,11 +6,13 @@ import json
 from functools import lru_cache
 from hashlib import blake2b
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
 
 from .. import FailedRun
-from ..matching import Facts
-from ..triage import workflow_path
+from ..matching import Facts, milliseconds
+from ..triage import fingerprint_of, workflow_path
 
 # Characters of a message that are kept beside the payload.
 MOST_TEXT = 2_000
@@ -19,6 +21,13 @@ MOST_TEXT = 2_000
 NO_ID = "no-id:"
 
 _INT64 = range(-(2**63), 2**63)
+
+# Shared facts that are remembered, and characters of an answer by which they are.
+MOST_SHARED = 1_024
+MOST_BODY = 4_000
+
+# Below, times are exact to the millisecond whichever way they are read.
+_YEAR_2100 = 4_102_444_800_000
 
 _TEXTS = (
     *("workflow_url", "workflow_run_id", "failure_function_state", "caller_ip", "flow_control_key"),
@@ -61,6 +70,41 @@ class Row(NamedTuple):
 
 _texts = attrgetter(*_TEXTS)
 
+_Milliseconds = Annotated[int, msgspec.Meta(ge=0, lt=_YEAR_2100)]
+
+
+class _Callback(msgspec.Struct, gc=False):
+    state: str | None = None
+
+
+class _Payload(msgspec.Struct, gc=False):
+    """What a row is made from, where each field has its usual type."""
+
+    dlqId: str | None = None
+    workflowUrl: str | None = None
+    workflowRunId: str | None = None
+    workflowCreatedAt: _Milliseconds | None = None
+    createdAt: _Milliseconds | None = None
+    responseStatus: int | None = None
+    responseBody: str | None = None
+    responseBodyBase64: str | None = None
+    labels: tuple[str, ...] | None = None
+    label: str | None = None
+    callerIP: str | None = None
+    flowControlKey: str | None = None
+    failureFunctionState: str | None = None
+    failureCallbackInfo: _Callback | None = None
+
+
+_decode = msgspec.json.Decoder(_Payload).decode
+
+
+class _Shared(NamedTuple):
+    """What follows from the workflow, the labels and the answer alone."""
+
+    kind: Kind
+    message: str
+
 
 def key_of(run: FailedRun) -> str:
     """Its id; for a run without one, a hash of its payload, so that it is archived once."""
@@ -73,9 +117,69 @@ def key_of(run: FailedRun) -> str:
     return f"{NO_ID}{blake2b(run.to_json(), digest_size=12).hexdigest()}"
 
 
-def row_of(run: FailedRun) -> Row:
+class Rows:
+    """Makes rows. To read the attributes of each run would take several times as long."""
+
+    def __init__(self) -> None:
+        self._shared: dict[tuple[Any, ...], _Shared | None] = {}
+
+    def of(self, run: FailedRun, key: str) -> Row:
+        """`key` is its `key_of`."""
+        content = run.to_json()
+        try:
+            payload = _decode(content)
+        except (msgspec.DecodeError, RecursionError):
+            return row_of(run, key)
+        shared = self._shared_by(run, payload)
+        info = payload.failureCallbackInfo
+        run_id, caller_ip, flow_key = payload.workflowRunId, payload.callerIP, payload.flowControlKey
+        state = (info and info.state) or payload.failureFunctionState or None
+        texts = f"{run_id or ''}{caller_ip or ''}{flow_key or ''}{state or ''}"
+        if shared is None or len(texts) > MOST_TEXT or not texts.isprintable():
+            return row_of(run, key)
+        entered, created = milliseconds(run.entered_at), payload.createdAt
+        return Row(
+            key,
+            shared.kind,
+            created if entered is None else entered,
+            entered,
+            created,
+            run_id,
+            payload.workflowCreatedAt,
+            caller_ip,
+            flow_key,
+            state,
+            shared.message,
+            True,
+            content,
+        )
+
+    def _shared_by(self, run: FailedRun, payload: _Payload) -> _Shared | None:
+        """None if a column cannot hold some of it."""
+        labels = payload.labels or ((payload.label,) if payload.label else ())
+        url, status = payload.workflowUrl, payload.responseStatus
+        body, encoded = payload.responseBody or "", payload.responseBodyBase64 or ""
+        same = (url, status, labels, body, encoded)
+        if same not in self._shared:
+            # What the failure is read from, by itself: all of the run would have to be decoded.
+            failure = FailedRun({"responseBody": body, "responseBodyBase64": encoded, "responseStatus": status}).failure
+            path = workflow_path(run)
+            texts = "".join((url or "", *failure))
+            shared = None
+            if len(texts) <= MOST_TEXT and texts.isprintable() and (status is None or status in _INT64):
+                kind = Kind(url, path, status, failure.name, fingerprint_of(failure, path), _as_json(labels))
+                shared = _Shared(kind, failure.message)
+            if len(url or "") + len(body) + len(encoded) + sum(map(len, labels)) > MOST_BODY:
+                return shared
+            if len(self._shared) >= MOST_SHARED:
+                self._shared.clear()
+            self._shared[same] = shared
+        return self._shared[same]
+
+
+def row_of(run: FailedRun, key: str) -> Row:
+    """Of any run, by its attributes."""
     facts = Facts.of(run)
-    labels = tuple(dict.fromkeys(facts.label))
     status = facts.response_status
     changed: dict[str, Any] = {}
     # At once: nearly always nothing is to be changed.
@@ -91,10 +195,10 @@ def row_of(run: FailedRun) -> Row:
         stored.response_status,
         stored.failure,
         stored.fingerprint or "",
-        _as_json(labels),
+        _as_json(facts.label),
     )
     return Row(
-        key_of(run),
+        key,
         kind,
         facts.failed_at,
         facts.entered_at,
@@ -112,6 +216,7 @@ def row_of(run: FailedRun) -> Row:
 
 @lru_cache(maxsize=1024)
 def _as_json(labels: tuple[str, ...]) -> str:
+    labels = tuple(dict.fromkeys(labels))
     return json.dumps(labels, ensure_ascii=not all(storable(label) == label for label in labels))
 
 

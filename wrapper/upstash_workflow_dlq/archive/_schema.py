@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic, sleep
 from urllib.parse import quote
 
 from ._errors import ArchiveError, explained
@@ -142,11 +144,15 @@ def open_archive(path: str, *, create: bool) -> sqlite3.Connection | None:
         else:
             connection = _connect(place, "rwc" if create else "rw")
         try:
-            if not _is_one(path, connection):
-                if not create:
-                    connection.close()
-                    return None
+            with _transaction(connection, "DEFERRED"):
+                is_one = _is_one(path, connection)
+            if not is_one and not create:
+                connection.close()
+                return None
+            if not is_one:
                 _create(path, connection)
+            if create:
+                _write_ahead(connection)
         except BaseException:
             connection.close()
             raise
@@ -185,7 +191,7 @@ def _read_only(place: Path) -> sqlite3.Connection:
 
 
 def _is_one(path: str, connection: sqlite3.Connection) -> bool:
-    """False for an empty database."""
+    """False for an empty database. In a transaction: another program may be making an archive of it."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
@@ -204,20 +210,37 @@ def _is_one(path: str, connection: sqlite3.Connection) -> bool:
 
 
 def _create(path: str, connection: sqlite3.Connection) -> None:
-    # Two programs may be doing so at once: that the file is still empty is looked at under the lock.
-    connection.execute("BEGIN EXCLUSIVE")
-    try:
+    with _transaction(connection, "EXCLUSIVE"):
+        # Another program may have been faster.
         if not _is_one(path, connection):
             for statement in _statements():
                 connection.execute(statement)
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
         connection.execute("COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         raise
-    # It stays so. Readers do not wait for writers, and writers not for readers.
-    with closing(connection.execute("PRAGMA journal_mode = WAL")) as mode:
-        mode.fetchone()
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Readers do not wait for writers, and writers not for readers. The file stays so once it is."""
+    until = monotonic() + BUSY
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            return
+        except sqlite3.OperationalError as error:
+            # Here SQLite itself does not wait for others who use the file.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
+                raise
+            sleep(0.01)
 
 
 def _statements() -> list[str]:

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from .. import FailedRun
 from ._blocks import MOST_RUNS, Blocks, compressed
-from ._rows import Kind, Row, key_of, row_of
+from ._rows import Kind, Row, Rows, key_of
 
 T = TypeVar("T")
 
@@ -44,6 +44,7 @@ class Writer:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._blocks = Blocks(connection)
+        self._rows = Rows()
         self._kinds: dict[Kind, int] = {}
 
     def origin(self, name: str) -> int:
@@ -55,7 +56,7 @@ class Writer:
         """How many are new, and those that were there. Both are true also where others write at the same time."""
         keyed = {key_of(run): run for run in runs}
         known = self.known(origin, list(keyed))
-        rows = [row_of(run) for key, run in keyed.items() if key not in known]
+        rows = [self._rows.of(run, key) for key, run in keyed.items() if key not in known]
         # Runs of one time are asked for together, and look alike.
         rows.sort(key=lambda row: row.failed_at or 0)
         new = 0
