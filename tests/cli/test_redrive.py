@@ -389,6 +389,15 @@ class TestTheWrongFile:
         assert "a.redrive" in result.error
         assert queue.requests == []
 
+    @pytest.mark.skipif(sys.platform == "win32", reason="has no such files")
+    @pytest.mark.parametrize("typed", COMMANDS, ids=lambda typed: typed[0])
+    def test_a_pipe(self, cli: Cli, queue: Emulator, typed: tuple[str, ...]) -> None:
+        os.mkfifo("a.redrive")
+        result = cli("redrive", *typed)
+        assert (result.status, result.out) == (2, "")
+        assert "a.redrive is no file, and so no journal of a redrive" in result.error
+        assert queue.requests == []
+
     @pytest.mark.parametrize("typed", COMMANDS, ids=lambda typed: typed[0])
     def test_a_journal_of_a_newer_version(self, cli: Cli, planned: Emulator, typed: tuple[str, ...]) -> None:
         with closing(sqlite3.connect("a.redrive")) as file:

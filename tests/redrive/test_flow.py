@@ -166,6 +166,22 @@ def test_a_queue_that_has_none_of_the_runs_is_probably_another(simulate: Simulat
     assert not simulation.sent
 
 
+def test_in_another_queue_nothing_that_was_under_way_passes_for_done(simulate: Simulate) -> None:
+    simulation = simulate(100, rate=50, canary=100)
+    simulation.run(effects=60)
+    before = counts(simulation)
+    assert before["sending"] >= 5
+    assert before["planned"] >= 5
+    here, simulation.service.queue = simulation.service.queue, {}
+    with pytest.raises(RedriveError, match="none of the next 5 runs is in this queue, and nothing was sent"):
+        simulation.run()
+    assert counts(simulation) == before
+    simulation.service.queue = here
+    simulation.run()
+    assert counts(simulation) == {"started": 100}
+    assert len(simulation.service.acted) == 100
+
+
 # Watching.
 
 

@@ -28,8 +28,6 @@ class _Redrive(Sending, Watching):
         yield from self.until(0.0)
         about = yield from self.keep(lambda journal: journal.about())
         self.action = about.action
-        yield from self.settle()
-        self.raise_error()
         wave = yield from self.keep(lambda journal: journal.last_wave())
         paused = yield from self.keep(lambda journal: journal.noted("paused"))
         fresh = wave is None
@@ -41,6 +39,9 @@ class _Redrive(Sending, Watching):
             yield from self.keep(lambda journal: journal.plan_again())
         if not force:
             yield from self._check_queue()
+        # After the check: in another queue, all of them would be gone, and pass for done.
+        yield from self.settle()
+        self.raise_error()
         while True:
             if wave is None or wave.state in ("done", "paused"):
                 size = self._next_size(None if fresh else wave)

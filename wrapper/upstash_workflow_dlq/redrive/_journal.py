@@ -328,8 +328,11 @@ def _connected(path: Path) -> sqlite3.Connection:
     # file when it closes any descriptor of it. Without those of SQLite, the next process that looks at the journal
     # takes itself for the only one, and deletes the log while we write to it.
     try:
-        if stat.S_ISDIR(path.stat().st_mode):
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            raise JournalError(f"{path} is no file, and so no journal of a redrive; plan one under another name")
         if not os.access(path, os.R_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
