@@ -81,7 +81,7 @@ def test_each_command_has_help_with_examples(cli: Cli, name: str) -> None:
             assert "Repeatable." in option.help, option.name
 
 
-EXAMPLES = [example for name in all_commands() for example in examples(name) if " watch " not in example]
+EXAMPLES = [example for name in ("", *all_commands()) for example in examples(name) if " watch " not in example]
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

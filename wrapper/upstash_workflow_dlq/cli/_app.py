@@ -70,6 +70,11 @@ app = Commands(
         *everywhere(),
     ],
     callback=lambda: None,
+    epilog="""
+    upstash-dlq summary --since 24h
+    upstash-dlq list --fingerprint 1-d9fc08ceb2b8
+    upstash-dlq resume --fingerprint 1-d9fc08ceb2b8 --dry-run
+    """,
 )
 
 

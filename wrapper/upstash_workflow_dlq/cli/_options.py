@@ -148,7 +148,7 @@ retention = click.option(
     type=SPAN,
     envvar="UPSTASH_DLQ_RETENTION",
     metavar="SPAN",
-    help="How long your plan keeps failed runs (3d, 1w, 90d); without it, what is shown is the earliest end.",
+    help="How long your plan keeps failed runs (3d, 1w, 90d); without it, the earliest possible expiry is shown.",
 )
 
 yes = click.option("--yes", is_flag=True, help="Do not ask. Needed where no terminal can answer.")
@@ -175,7 +175,7 @@ filters = options(
         *("--state", "failure_function_state"),
         multiple=True,
         metavar="STATE",
-        help="Of the failure function: CALLBACK_FAIL and so on. Repeatable.",
+        help="Failure function in this state, such as CALLBACK_FAIL. Repeatable.",
     ),
     click.option("--caller-ip", multiple=True, metavar="IP", help="Started from this address. Repeatable."),
     click.option("--flow-control-key", multiple=True, metavar="KEY", help="With this flow control key. Repeatable."),
@@ -199,9 +199,11 @@ filters = options(
         cls=Once,
         type=MOMENT,
         metavar="TIME",
-        help="An age (90s, 15m, 2h, 3d, 1w), ISO 8601, or Unix milliseconds.",
+        help="Failed then or later: an age (90s, 15m, 2h, 3d, 1w), ISO 8601, or Unix milliseconds.",
     ),
-    click.option("--until", "to_date", cls=Once, type=MOMENT, metavar="TIME", help="As --since; both are inclusive."),
+    click.option(
+        "--until", "to_date", cls=Once, type=MOMENT, metavar="TIME", help="Failed then or earlier; as --since."
+    ),
     click.option(
         "--failure", multiple=True, metavar="NAME", help="Failed with this name, such as FetchError. Repeatable."
     ),
@@ -211,7 +213,7 @@ filters = options(
 
 target = options(
     click.argument("dlq_ids", nargs=-1, metavar="[DLQ_ID]..."),
-    click.option("--from", "source", metavar="FILE|-", help="Ids, one in a line."),
+    click.option("--from", "source", metavar="FILE|-", help="Read ids from FILE, one a line; -: stdin."),
     click.option("--all", "everything", is_flag=True, help="The whole queue."),
     filters,
 )

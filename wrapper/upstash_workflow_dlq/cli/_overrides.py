@@ -10,14 +10,14 @@ from ._numbers import WHOLE
 from ._options import options
 
 overrides = options(
-    click.option("--retries", type=WHOLE, metavar="N", help="Retry each step so often."),
+    click.option("--retries", type=WHOLE, metavar="N", help="Retries of each step."),
     click.option("--delay", metavar="SPAN", help="Wait before the start, such as 10s or 5m."),
     click.option(
         "--retry-delay", metavar="EXPR", help='Milliseconds between retries, such as "pow(2, retried) * 1000".'
     ),
     click.option("--flow-key", metavar="KEY", help="Flow control key; its limits are the next three."),
-    click.option("--parallelism", type=WHOLE, metavar="N", help="Steps at once."),
-    click.option("--rate-limit", type=WHOLE, metavar="N", help="Starts in each period."),
+    click.option("--parallelism", type=WHOLE, metavar="N", help="Steps at once, at most."),
+    click.option("--rate-limit", type=WHOLE, metavar="N", help="Steps started in each period, at most."),
     click.option("--period", metavar="SPAN", help="Length of a period, such as 1m."),
     click.option("--set-label", multiple=True, metavar="LABEL", help="Labels of the new runs. Repeatable."),
     click.option("--failure-url", metavar="URL", help="Called if the new run fails for good."),

@@ -70,14 +70,19 @@ def _source(given: dict[str, Any]) -> AbstractContextManager[Source]:
 )
 @file
 @filters
-@click.option("--profiles", metavar="FILE", help="Several queues: TOML that names the variables with their tokens.")
-@click.option("--origin", cls=Once, metavar="NAME", help="What this queue is called there. Default: its URL.")
+@click.option(
+    "--profiles",
+    metavar="FILE",
+    help="Sync several queues: a TOML file with their names and the variables of their tokens.",
+)
+@click.option("--origin", cls=Once, metavar="NAME", help="Name of this queue in FILE. Default: its URL.")
 @output("table", "json")
 @with_session
 def sync(session: Session, file: str, profiles: str | None, origin: str | None, output: str, **options: Any) -> int:
     """Read the queue, and add to FILE what is new. Makes FILE if it is not there.
 
-    Without filters, runs that have left the queue are marked. Interrupted, it has lost nothing: run it again.
+    Without filters, it marks the runs that have left the queue as gone. --failure, --contains and --fingerprint are for
+    looking at the archive: sync refuses them. If it is interrupted, run it again: nothing is lost.
     """
     from upstash_workflow_dlq.archive import Archive
 
@@ -141,7 +146,7 @@ def _told(result: SyncResult) -> str:
 
 @command.command(
     "stats",
-    short_help="How much is in it, and of when.",
+    short_help="How many runs it has, of which queues and times.",
     cls=Command,
     epilog="""
     upstash-dlq archive stats failed.db
@@ -152,7 +157,7 @@ def _told(result: SyncResult) -> str:
 @output("table", "json")
 @with_session
 def stats(session: Session, file: str, output: str) -> None:
-    """How many runs FILE has, of which queues, and of when."""
+    """How many runs FILE has, of which queues, from when to when."""
     from upstash_workflow_dlq.archive import Archive
 
     with Archive(file) as archive:
@@ -233,7 +238,7 @@ def summary(session: Session, **given: Any) -> None:
 
 @command.command(
     "export",
-    short_help="Write it as JSON lines, CSV or Parquet.",
+    short_help="Write runs as JSON lines, CSV or Parquet.",
     cls=FilteringCommand,
     epilog="""
     upstash-dlq archive export failed.db failed.jsonl.gz --until 90d
@@ -248,7 +253,7 @@ def summary(session: Session, **given: Any) -> None:
 def export(
     session: Session, file: str, target: str, gone: bool | None, origins: tuple[str, ...], **options: Any
 ) -> None:
-    """Write runs of FILE to TARGET, whose end says how: .jsonl, .jsonl.gz, .csv, .parquet, or / for Parquet by day.
+    """Write runs of FILE to TARGET: a name in .jsonl, .jsonl.gz, .csv or .parquet, or a folder/ for Parquet by day.
 
     Parquet needs the extra `parquet`. TARGET is replaced once the new one is whole.
     """

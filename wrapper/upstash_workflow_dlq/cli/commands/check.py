@@ -32,7 +32,7 @@ SCREENFUL = 10
 @output("table", "json")
 @with_session
 def command(session: Session, most: int, output: str, **options: Any) -> int:
-    """0 if at most N failed runs match, else 1, with the groups. For cron, CI and health checks."""
+    """Exit with 0 if at most N failed runs match, else with 1, and show the groups. For cron, CI and health checks."""
     selection = Selection.taken_from(options)
     with queue(session) as source:
         reading = source.reading(selection, "failure", None)

@@ -32,13 +32,13 @@ file = click.argument("file", type=click.Path(), metavar="FILE")
 def command() -> None:
     """Bring many runs back without making it worse: at a rate, a canary first, each run at most once.
 
-    FILE, the journal, knows which runs and how far it is. Whoever has it can look, stop and go on.
+    FILE is the journal: which runs, and what became of each. Stopped at any time, the redrive goes on from FILE.
     """
 
 
 @command.command(
     "plan",
-    short_help="Fix which runs, in a new FILE.",
+    short_help="Choose the runs, and write them to a new FILE.",
     cls=FilteringCommand,
     epilog="""
     upstash-dlq redrive plan billing.redrive --action resume --label billing --dry-run
@@ -49,14 +49,14 @@ def command() -> None:
 )
 @file
 @click.option(
-    "--action", type=click.Choice(["resume", "restart", "delete"]), required=True, help="What is done with each run."
+    "--action", type=click.Choice(["resume", "restart", "delete"]), required=True, help="What to do with each run."
 )
 @target
 @overrides
 @dry_run
 @with_session
 def plan(session: Session, file: str, action: str, **options: Any) -> int:
-    """Fix which runs, and keep their payloads, in a new FILE. Sends only reads."""
+    """Choose the runs, and keep them with their payloads in a new FILE. Sends only reads."""
     from .._redrive_plan import plan
 
     return plan(session, file, action, options)
@@ -73,24 +73,26 @@ def plan(session: Session, file: str, action: str, **options: Any) -> int:
     """,
 )
 @file
-@click.option("--rate", type=RATE, metavar="N", help="Runs a second, at most (5 at first).")
-@click.option("--canary", type=WHOLE, metavar="N", help="Runs of the first wave, and after a pause (10 at first).")
-@click.option("--growth", type=GROWTH, metavar="N", help="The next wave has so many times as many (4 at first).")
-@click.option("--wave-max", type=WHOLE, metavar="N", help="Runs of a wave, at most (1,000 at first).")
+@click.option("--rate", type=RATE, metavar="N", help="Runs a second, at most. Default: 5.")
+@click.option(
+    "--canary", type=WHOLE, metavar="N", help="Runs in the first wave, and in the first after a pause. Default: 10."
+)
+@click.option("--growth", type=GROWTH, metavar="N", help="How many times as many runs the next wave has. Default: 4.")
+@click.option("--wave-max", type=WHOLE, metavar="N", help="Runs in a wave, at most. Default: 1,000.")
 @click.option(
     *("--watch", "watch"),
     type=SPAN_OR_ZERO,
     metavar="SPAN",
-    help="How long to look, after a wave, for runs that fail again (2m at first); 0s looks once.",
+    help="How long to watch, after each wave, for runs that fail again; 0s looks once. Default: 2m.",
 )
 @click.option(
     "--max-failures",
     type=SHARE,
     metavar="SHARE",
-    help="Pause if more than that of a wave fails again or is refused: 10% or 0.1 (10% at first).",
+    help="Pause if more than this share of a wave fails again or is refused: 10% or 0.1. Default: 10%.",
 )
-@click.option("--force", is_flag=True, help="Go on after a pause, with a canary first.")
-@click.option("--again", is_flag=True, help="Redrive the runs that failed again, too.")
+@click.option("--force", is_flag=True, help="Go on although it is paused, with a canary first.")
+@click.option("--again", is_flag=True, help="Also redrive the runs that failed again.")
 @yes
 @with_session
 def run(
@@ -108,7 +110,7 @@ def run(
 ) -> int:
     """Send what is left, wave by wave, and pause if runs fail again.
 
-    What these options set stays in FILE for the next time. Ctrl-C stops it, and the same command goes on.
+    FILE remembers the rate, the waves and the limits: pass them once. Ctrl-C stops it, and the same command goes on.
     """
     from .._redriving import How, run
 
@@ -126,7 +128,7 @@ def run(
 
 @command.command(
     "status",
-    short_help="How far it is.",
+    short_help="How far it has got.",
     cls=Command,
     epilog="""
     upstash-dlq redrive status billing.redrive
@@ -137,7 +139,7 @@ def run(
 @output("table", "json")
 @with_session
 def status(session: Session, file: str, output: str) -> None:
-    """How far it is; also while another process runs it. Asks the file, and not the service."""
+    """How far it has got; also while another process runs it. Reads only FILE."""
     from .._redrive_status import show_status
 
     show_status(session, file, output)
@@ -153,7 +155,7 @@ def status(session: Session, file: str, output: str) -> None:
     """,
 )
 @file
-@click.option("--limit", type=LIMIT, metavar="N|all", help="Show so many (a terminal: 50).")
+@click.option("--limit", type=LIMIT, metavar="N|all", help="Show the first N. Default: all; on a terminal, 50.")
 @output("table", "jsonl", "csv")
 @with_session
 def results(session: Session, file: str, limit: Any, output: str) -> None:
@@ -165,7 +167,7 @@ def results(session: Session, file: str, limit: Any, output: str) -> None:
 
 @command.command(
     "rate",
-    short_help="Change how many a second.",
+    short_help="Change the rate, also of one that runs.",
     cls=Command,
     epilog="""
     upstash-dlq redrive rate billing.redrive 20
@@ -176,7 +178,7 @@ def results(session: Session, file: str, limit: Any, output: str) -> None:
 @click.argument("rate", type=RATE, metavar="N")
 @with_session
 def rate(session: Session, file: str, rate: float) -> None:
-    """So many runs a second, at most. The process that runs it obeys within a second."""
+    """Set the rate to at most N runs a second. A process that runs it follows within a second."""
     from .._redrive_status import set_rate
 
     set_rate(file, rate)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @click.command(
     "report",
-    short_help="One page of HTML, to look at and to send on.",
+    short_help="Write a page of HTML, to look at and to send on.",
     cls=FilteringCommand,
     epilog="""
     upstash-dlq report -o report.html --since 24h
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 )
 @filters
 @click.option("--archive", metavar="FILE", help="Read the runs from this archive, not from the service.")
-@click.option("--title", default="Failed runs", metavar="TEXT", help="What stands at the top.")
-@click.option("--limit", type=LIMIT, metavar="N|all", help="So many runs in the table, the newest. Default: 10000.")
-@click.option("--no-bodies", is_flag=True, help="Without bodies of requests and responses, and results of steps.")
+@click.option("--title", default="Failed runs", metavar="TEXT", help="Title of the page.")
+@click.option("--limit", type=LIMIT, metavar="N|all", help="List the newest N runs; all are counted. Default: 10000.")
+@click.option("--no-bodies", is_flag=True, help="Leave out bodies of requests and responses, and results of steps.")
 @retention
 @with_session
 def command(
