@@ -20,6 +20,7 @@ from upstash_workflow_dlq.redrive import (
     RedrivePaused,
     RedriveRunning,
     State,
+    _planning,
 )
 from upstash_workflow_dlq.triage import fingerprint
 
@@ -149,6 +150,16 @@ class TestPlanning:
         with pytest.raises(ServerError):
             plan()
         assert list(path.parent.iterdir()) == []
+
+    def test_leaves_nothing_behind_on_a_disk_that_is_full_from_the_beginning(
+        self, queue: Emulator, plan: Plan, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # SQLite's own limit of a file: it answers as for a disk without space.
+        monkeypatch.setattr(_planning, "SCHEMA", f"PRAGMA max_page_count = 3; {_planning.SCHEMA}")
+        with pytest.raises(JournalError, match="cannot be written: database or disk is full"):
+            plan()
+        assert list(path.parent.iterdir()) == []
+        assert not queue.requests
 
     def test_needs_a_run(self, plan: Plan, path: Path) -> None:
         with pytest.raises(RedriveError, match="no failed run matches; no journal was made"):
