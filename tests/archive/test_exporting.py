@@ -194,6 +194,18 @@ def test_a_link_is_followed(full: Archive, tmp_path: Path) -> None:
     assert (tmp_path / "there" / "a.jsonl").stat().st_size > 0
 
 
+def test_an_archive_is_not_replaced_by_its_own_export(tmp_path: Path) -> None:
+    path = tmp_path / "failed.jsonl"
+    with Archive(path) as archive:
+        list(archive.keep(SAMPLES, origin="a"))
+        (tmp_path / "link.csv").symlink_to(path)
+        for name in ("failed.jsonl", "link.csv"):
+            with pytest.raises(ArchiveError, match=f"{name} is the archive itself"):
+                archive.export(tmp_path / name)
+    with Archive(path) as archive:
+        assert archive.count() == len(SAMPLES)
+
+
 def test_gone_runs_say_since_when(dlq: DLQClient, archive: Archive, tmp_path: Path) -> None:
     archive.sync(dlq)
     run: Any = next(iter(dlq.list()))

@@ -57,6 +57,17 @@ def test_bad_places_are_refused_before_anything_is_sent(
     assert queue.requests == []
 
 
+def test_an_archive_is_not_replaced_by_its_own_report(
+    cli: Cli, queue: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli("archive", "sync", "a.html").status == 0
+    before = Path("a.html").read_bytes()
+    result = cli("report", "-o", "./a.html", "--archive", "a.html")
+    assert (result.status, "is the archive itself" in result.error) == (2, True)
+    assert Path("a.html").read_bytes() == before
+
+
 def test_a_place_is_needed(cli: Cli, queue: Emulator) -> None:
     assert (cli("report").status, queue.requests) == (2, [])
 

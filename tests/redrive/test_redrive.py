@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -20,6 +21,7 @@ from upstash_workflow_dlq.redrive import (
     RedrivePaused,
     RedriveRunning,
     State,
+    _planning,
 )
 from upstash_workflow_dlq.triage import fingerprint
 
@@ -149,6 +151,16 @@ class TestPlanning:
         with pytest.raises(ServerError):
             plan()
         assert list(path.parent.iterdir()) == []
+
+    def test_leaves_nothing_behind_on_a_disk_that_is_full_from_the_beginning(
+        self, queue: Emulator, plan: Plan, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        # SQLite's own limit of a file: it answers as for a disk without space.
+        monkeypatch.setattr(_planning, "SCHEMA", f"PRAGMA max_page_count = 3; {_planning.SCHEMA}")
+        with pytest.raises(JournalError, match="cannot be written: database or disk is full"):
+            plan()
+        assert list(path.parent.iterdir()) == []
+        assert not queue.requests
 
     def test_needs_a_run(self, plan: Plan, path: Path) -> None:
         with pytest.raises(RedriveError, match="no failed run matches; no journal was made"):
@@ -477,6 +489,38 @@ class TestBadFiles:
         assert looking.status().counts[State.STARTED] == len(list(looking.results())) == 60
         looking.close()
         assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="moves no file that is open")
+    def test_one_that_is_moved_while_it_is_run_ends_it_and_moved_back_it_goes_on(
+        self, queue: Emulator, dlq: Any, plan: Plan, path: Path, reopen: Plan
+    ) -> None:
+        redrive = plan()
+        waves = iter(redrive.run(dlq, **FAST, canary=10))
+        next(waves)
+        path.rename(path.with_name("elsewhere"))
+        with pytest.raises(JournalError, match="was moved, deleted or replaced while it was open, and nothing more is"):
+            next(waves)
+        assert len(queue.started) == 10
+        redrive.close()
+        path.with_name("elsewhere").rename(path)
+        again = reopen()
+        assert again.status().counts[State.STARTED] == 10
+        list(again.run(dlq, **FAST))
+        assert len(queue.started) == len({run.dlq_id for run in queue.started}) == 60
+        assert states(again) == {State.STARTED: 60}
+        assert all(result.workflow_run_id for result in again.results())
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="deletes no file that is open")
+    def test_one_that_is_deleted_while_it_is_run_ends_it(
+        self, queue: Emulator, dlq: Any, plan: Plan, path: Path
+    ) -> None:
+        redrive = plan()
+        waves = iter(redrive.run(dlq, **FAST, canary=10))
+        next(waves)
+        path.unlink()
+        with pytest.raises(JournalError, match="was moved, deleted or replaced"):
+            next(waves)
+        assert len(queue.started) == 10
 
     def test_the_token_is_not_in_it(self, queue: Emulator, dlq: Any, plan: Plan, path: Path) -> None:
         list(plan().run(dlq, **FAST))

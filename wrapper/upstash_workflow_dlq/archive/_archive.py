@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from functools import partial
 from threading import RLock
@@ -275,6 +275,9 @@ class Archive:
         """
         from ._exporting import Export
 
+        with suppress(OSError):  # one of them is not there
+            if os.path.samefile(path, self.path):
+                raise ArchiveError(f"{os.fspath(path)} is the archive itself, which would be replaced: name another file")
         rows, payloads = partial(self._rows, filters), partial(self._payloads, filters)
         return Export(os.fspath(path), rows, payloads).run()
 

@@ -84,6 +84,7 @@ class SQLiteJournal:
         self.path = path
         self._lock = threading.RLock()
         self._connection = _connected(path)
+        self._place = _place(path)
         try:
             with self._errors():
                 self._check()
@@ -105,6 +106,14 @@ class SQLiteJournal:
         if version > VERSION:
             raise JournalError(
                 f"{self.path} is a journal of version {version}; this release reads up to {VERSION}: update it"
+            )
+
+    def _check_place(self) -> None:
+        """Before runs are claimed. What is written to a file that nobody finds again is as good as not written."""
+        if self._place != _place(self.path):
+            raise JournalError(
+                f"{self.path} was moved, deleted or replaced while it was open, and nothing more is sent: move it back, "
+                f"since what was written last is in {self.path}-wal, and run it again"
             )
 
     def close(self) -> None:
@@ -183,6 +192,8 @@ class SQLiteJournal:
     @_as_journal_error
     def turn(self, outcomes: Sequence[Outcome], at: int, claim: int = 0, wave: int = 0) -> list[Item]:
         """Write outcomes, and claim the next runs of the wave: one transaction, and one wait for the disk."""
+        if claim:
+            self._check_place()
         with self._changing() as connection:
             connection.executemany(
                 "UPDATE run SET state = ?, workflow_run_id = coalesce(?, workflow_run_id), error = ?, at = ?,"
@@ -342,6 +353,15 @@ def _connected(path: Path) -> sqlite3.Connection:
         # SQLite would want to write beside it even to read. Nobody writes to it, so it can be read as it is.
         place = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
     return sqlite3.connect(place, timeout=10, isolation_level=None, check_same_thread=False, uri=place != str(path))
+
+
+def _place(path: Path) -> tuple[int, int] | None:
+    """Which file has that name."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _is_read_only(path: Path) -> bool:

@@ -159,11 +159,15 @@ class Planner:
                 raise RedriveError(f"{left} is left of an earlier journal: delete it, or pass another name")
         try:
             self._connection = sqlite3.connect(self._aside, isolation_level=None, check_same_thread=False)
+        except sqlite3.Error as error:
+            raise self._failed(error) from None
+        try:
             self._connection.executescript(
                 f"PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA application_id = {APPLICATION};"
                 f"PRAGMA user_version = {VERSION}; {SCHEMA}"
             )
         except sqlite3.Error as error:
+            self._remove()
             raise self._failed(error) from None
 
     def __enter__(self) -> Self:
@@ -176,10 +180,14 @@ class Planner:
             if error is None:
                 self._finish()
         finally:
-            self._connection.close()
-            for path in (self._aside, self._aside.with_name(f"{self._aside.name}-wal")):
-                with suppress(OSError):
-                    path.unlink()
+            self._remove()
+
+    def _remove(self) -> None:
+        """What was written aside. The finished journal has another name."""
+        self._connection.close()
+        for path in (self._aside, self._aside.with_name(f"{self._aside.name}-wal")):
+            with suppress(OSError):
+                path.unlink()
 
     def add(self, run: FailedRun) -> None:
         """A run that is in the queue. Each once, whatever the service does."""

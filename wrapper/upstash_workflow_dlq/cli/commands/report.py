@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,8 @@ def command(
     if not path.lower().endswith((".html", ".htm")):
         raise click.UsageError(f"-o {path}: the name must end in .html", click.get_current_context())
     check_place(path, f"-o {path}")
+    if archive is not None and _is_same(path, archive):
+        raise click.UsageError(f"-o {path} is the archive itself: name another file", click.get_current_context())
     from upstash_workflow_dlq.report import render
 
     with _runs(session, selection, archive) as runs, progress(session, "Reading") as advance:
@@ -86,6 +89,12 @@ def command(
     except OSError as error:
         raise Stopped(Exit.FAILED, f"-o {path} cannot be written: {error.strerror or error}") from error
     say(f"{many(count, 'failed run')} in {safe(path)}.")
+
+
+def _is_same(path: str, archive: str) -> bool:
+    with suppress(OSError):  # one of them is not there
+        return os.path.samefile(path, archive)
+    return False
 
 
 @contextmanager
