@@ -22,11 +22,11 @@ NO_ID = "no-id:"
 
 _INT64 = range(-(2**63), 2**63)
 
-# Shared facts that are remembered, and characters of an answer by which they are.
+# How many `_Shared` are remembered, and of up to how many characters.
 MOST_SHARED = 1_024
 MOST_BODY = 4_000
 
-# Below, times are exact to the millisecond whichever way they are read.
+# Before it, a datetime made from a float of seconds is exact to the millisecond, so that it need not be made.
 _YEAR_2100 = 4_102_444_800_000
 
 _TEXTS = (
@@ -124,7 +124,7 @@ class Rows:
         self._shared: dict[tuple[Any, ...], _Shared | None] = {}
 
     def of(self, run: FailedRun, key: str) -> Row:
-        """`key` is its `key_of`."""
+        """`key` is its `key_of`. The row is the one that `row_of` makes."""
         content = run.to_json()
         try:
             payload = _decode(content)
@@ -161,7 +161,7 @@ class Rows:
         body, encoded = payload.responseBody or "", payload.responseBodyBase64 or ""
         same = (url, status, labels, body, encoded)
         if same not in self._shared:
-            # What the failure is read from, by itself: all of the run would have to be decoded.
+            # Made from these three alone, since `run.failure` would decode all of the run.
             failure = FailedRun({"responseBody": body, "responseBodyBase64": encoded, "responseStatus": status}).failure
             path = workflow_path(run)
             texts = "".join((url or "", *failure))

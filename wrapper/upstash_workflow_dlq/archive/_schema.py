@@ -191,7 +191,7 @@ def _read_only(place: Path) -> sqlite3.Connection:
 
 
 def _is_one(path: str, connection: sqlite3.Connection) -> bool:
-    """False for an empty database. In a transaction: another program may be making an archive of it."""
+    """False for an empty database. Call it in a transaction: another program may be making an archive of it."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if application != APPLICATION_ID:
@@ -237,7 +237,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             connection.execute("PRAGMA journal_mode = WAL").fetchone()
             return
         except sqlite3.OperationalError as error:
-            # Here SQLite itself does not wait for others who use the file.
+            # SQLite's own timeout does not apply here while another program writes.
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > until:
                 raise
             sleep(0.01)
