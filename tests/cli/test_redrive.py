@@ -235,6 +235,13 @@ class TestRun:
         assert result.error == "Nothing is left to send."
         assert len(planned.requests) == before
 
+    def test_what_is_wrong_with_the_file_is_said_before_anybody_is_asked(self, cli: Cli, queue: Emulator) -> None:
+        result = cli("redrive", "run", "nope.redrive")
+        assert (result.status, result.error) == (
+            2,
+            "upstash-dlq: nope.redrive cannot be read: No such file or directory",
+        )
+
     def test_without_a_terminal_only_yes_is_a_yes(self, cli: Cli, planned: Emulator) -> None:
         before = len(planned.requests)
         result = cli("redrive", "run", "a.redrive", stdin="y\n")
@@ -336,7 +343,7 @@ class TestPausing:
         return planned
 
     def test_it_says_why_and_how_to_go_on(self, paused: Emulator) -> None:
-        assert "Paused: of the 10 runs of wave 1, 10 failed again; at most 10.0% may." in self.err
+        assert "Paused: of the 10 runs of wave 1, 10 failed again; at most 10 % may." in self.err
         assert "50 are left. To go on all the same: upstash-dlq redrive run a.redrive --force" in self.err
         assert "force=True" not in self.err
         groups = [line.split("\t") for line in self.err.splitlines() if "\t" in line]

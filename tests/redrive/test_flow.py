@@ -64,7 +64,7 @@ def test_few_that_fail_again_do_not_stop_it(simulate: Simulate, seed: int) -> No
 @pytest.mark.parametrize(("refail", "sent", "failed_again"), [(0.3, 50, 8), (1.0, 10, 2)])
 def test_many_that_fail_again_pause_it(simulate: Simulate, refail: float, sent: int, failed_again: int) -> None:
     simulation = simulate(2000, refail)
-    with pytest.raises(RedrivePaused, match=r"failed again; at most 10\.0% may\. Nothing more is sent") as paused:
+    with pytest.raises(RedrivePaused, match=r"failed again; at most 10 % may\. Nothing more is sent") as paused:
         simulation.run()
     assert len(simulation.service.acted) == sent
     assert paused.value.wave is not None
@@ -123,6 +123,17 @@ def test_forced_with_nothing_left_it_is_done(simulate: Simulate) -> None:
     simulation.run(force=True)
     simulation.run()
     assert len(simulation.sent) == 10
+
+
+def test_those_that_are_sent_again_begin_with_a_canary(simulate: Simulate) -> None:
+    simulation = simulate(250, 1.0, max_failures=1)
+    simulation.run()
+    simulation.set(max_failures=0.1)
+    with pytest.raises(RedrivePaused):
+        simulation.run(again=True)
+    last = simulation.journal.last_wave()
+    assert last is not None
+    assert (last.size, last.state) == (10, "paused")
 
 
 def test_those_that_fail_again_are_sent_again_only_when_asked(simulate: Simulate) -> None:

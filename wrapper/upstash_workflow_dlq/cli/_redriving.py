@@ -37,7 +37,6 @@ class How:
 
 def run(session: Session, file: str, how: How) -> int:
     Settings(**how.settings)  # checks them
-    refuse_without_an_answer(yes=how.is_sure)
     with opened(file) as redrive:
         before = redrive.status()
         if before.running:
@@ -54,6 +53,7 @@ def run(session: Session, file: str, how: How) -> int:
                     "set --url, --region or QSTASH_URL as when it was planned",
                 )
             if count:
+                refuse_without_an_answer(yes=how.is_sure)
                 _ask(before, replace(redrive.settings(), **how.settings), count, how)
             else:
                 say("Nothing is left to send.")

@@ -30,13 +30,14 @@ class _Redrive(Sending, Watching):
         self.action = about.action
         wave = yield from self.keep(lambda journal: journal.last_wave())
         paused = yield from self.keep(lambda journal: journal.noted("paused"))
-        fresh = wave is None
+        needs_canary = wave is None
         if paused is not None and wave is not None:
             if not force:
                 raise (yield from self._paused(wave, paused))
-            fresh = True  # and paused until the canary is in the journal
+            needs_canary = True  # and paused until the canary is in the journal
         if again:
             yield from self.keep(lambda journal: journal.plan_again())
+        needs_canary |= bool((yield from self.keep(lambda journal: journal.noted("canary"))))
         if not force:
             yield from self._check_queue()
         # After the check: in another queue, all of them would be gone, and pass for done.
@@ -44,9 +45,9 @@ class _Redrive(Sending, Watching):
         self.raise_error()
         while True:
             if wave is None or wave.state in ("done", "paused"):
-                size = self._next_size(None if fresh else wave)
+                size = self._next_size(None if needs_canary else wave)
                 wave = yield from self._begin_wave(size)
-                fresh = False
+                needs_canary = False
                 if wave is None:
                     return
             wave = yield from self._one_wave(wave)

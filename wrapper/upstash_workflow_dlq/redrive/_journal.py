@@ -112,8 +112,8 @@ class SQLiteJournal:
         """Before runs are claimed. What is written to a file that nobody finds again is as good as not written."""
         if self._place != _place(self.path):
             raise JournalError(
-                f"{self.path} was moved, deleted or replaced while it was open, and nothing more is sent: move it back, "
-                f"since what was written last is in {self.path}-wal, and run it again"
+                f"{self.path} was moved, deleted or replaced while it was open, and nothing more is sent: move it "
+                f"back, since what was written last is in {self.path}-wal, and run it again"
             )
 
     def close(self) -> None:
@@ -236,7 +236,7 @@ class SQLiteJournal:
         """The next planned runs as a wave; None if there are none. A pause ends with it."""
         with self._changing() as connection:
             connection.execute("UPDATE wave SET state = 'done' WHERE state = 'paused'")
-            connection.execute("INSERT OR REPLACE INTO about VALUES ('paused', NULL)")
+            connection.execute("INSERT OR REPLACE INTO about VALUES ('paused', NULL), ('canary', NULL)")
             query = (
                 "UPDATE run SET wave = (SELECT coalesce(max(number), 0) + 1 FROM wave) WHERE number IN (SELECT number"
                 " FROM run WHERE state = 'planned' AND wave IS NULL ORDER BY attempts, entered, number LIMIT ?)"
@@ -320,14 +320,15 @@ class SQLiteJournal:
 
     @_as_journal_error
     def plan_again(self) -> int:
-        """Plan the runs that failed again, under their new ids, once each. How many are new."""
+        """Plan the runs that failed again, under their new ids, once each, with a canary first. How many are new."""
         with self._changing() as connection:
-            before = connection.total_changes
-            connection.execute(
+            added = connection.execute(
                 "INSERT OR IGNORE INTO run (dlq_id, entered, state) SELECT failed_again_as, at, 'planned' FROM run"
                 " WHERE state = 'failed again' AND failed_again_as IS NOT NULL"
-            )
-            return connection.total_changes - before
+            ).rowcount
+            if added:
+                connection.execute("INSERT OR REPLACE INTO about VALUES ('canary', 1)")
+        return added
 
     @property
     def is_running(self) -> bool:

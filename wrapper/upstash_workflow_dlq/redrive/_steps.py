@@ -88,7 +88,7 @@ class Steps:
             return None
         names = {"failed again": wave.failed_again, "were refused": wave.refused}
         what = " and ".join(f"{count:,} {name}" for name, count in names.items() if count)
-        return f"of the {sent:,} runs of wave {wave.number}, {what}; at most {self.settings.max_failures:.1%} may"
+        return f"of the {sent:,} runs of wave {wave.number}, {what}; at most {self.settings.max_failures * 100:g} % may"
 
 
 def is_final(error: Exception) -> bool:
