@@ -21,6 +21,7 @@ from upstash_workflow_dlq.redrive import (
     RedrivePaused,
     RedriveRunning,
     State,
+    _journal,
     _planning,
 )
 from upstash_workflow_dlq.triage import fingerprint
