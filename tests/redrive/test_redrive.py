@@ -498,7 +498,9 @@ class TestBadFiles:
         waves = iter(redrive.run(dlq, **FAST, canary=10))
         next(waves)
         path.rename(path.with_name("elsewhere"))
-        with pytest.raises(JournalError, match="was moved, deleted or replaced while it was open, and nothing more is"):
+        with pytest.raises(
+            JournalError, match="was moved, deleted or replaced while it was open; nothing more is sent"
+        ):
             next(waves)
         assert len(queue.started) == 10
         redrive.close()
