@@ -490,6 +490,14 @@ class TestBadFiles:
         looking.close()
         assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="takes no such names")
+    def test_its_name_may_be_no_text(self, queue: Emulator, dlq: Any, tmp_path: Path) -> None:
+        redrive = planned(dlq, Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.redrive")), "resume", all=True)
+        assert not redrive.status().running
+        list(redrive.run(dlq, **FAST))
+        assert redrive.status().counts[State.STARTED] == len(queue.started) == 60
+        redrive.close()
+
     @pytest.mark.skipif(sys.platform == "win32", reason="moves no file that is open")
     def test_one_that_is_moved_while_it_is_run_ends_it_and_moved_back_it_goes_on(
         self, queue: Emulator, dlq: Any, plan: Plan, path: Path, reopen: Plan
