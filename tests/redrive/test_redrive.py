@@ -23,6 +23,7 @@ from upstash_workflow_dlq.redrive import (
     State,
     _planning,
 )
+from upstash_workflow_dlq.redrive._journal import SCHEMA
 from upstash_workflow_dlq.triage import fingerprint
 
 Plan = Callable[..., Any]
@@ -156,7 +157,7 @@ class TestPlanning:
         self, queue: Emulator, plan: Plan, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # SQLite's own limit of a file: it answers as for a disk without space.
-        monkeypatch.setattr(_planning, "SCHEMA", f"PRAGMA max_page_count = 3; {_planning.SCHEMA}")
+        monkeypatch.setattr(_planning, "SCHEMA", f"PRAGMA max_page_count = 3; {SCHEMA}")
         with pytest.raises(JournalError, match="cannot be written: database or disk is full"):
             plan()
         assert list(path.parent.iterdir()) == []
