@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 import signal
@@ -256,3 +257,12 @@ def test_the_schema_is_the_documented_one(path: str, dlq: DLQClient) -> None:
         assert f"`{application:#x}`" in text
     finally:
         connection.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes no such names")
+def test_its_name_may_be_no_text(tmp_path: Path, dlq: DLQClient) -> None:
+    path = os.fsencode(tmp_path) + b"/\xff.db"
+    with Archive(os.fsdecode(path)) as archive:
+        assert archive.sync(dlq).new == 250
+        assert archive.count() == 250
+    assert os.path.getsize(path) > 0

@@ -305,7 +305,9 @@ def test_an_interrupted_sync_says_so_and_goes_on_later(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(_syncing.Sync, "write", interrupted)
-    assert cli("archive", "sync", path).status == 130
+    result = cli("archive", "sync", path)
+    assert (result.status, result.out) == (130, "")
+    assert result.err == f"40 runs of the queue are in {path}; run it again to go on\nupstash-dlq: interrupted\n"
     monkeypatch.undo()
     for name, value in queue.environ.items():
         monkeypatch.setenv(name, value)

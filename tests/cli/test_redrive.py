@@ -406,6 +406,15 @@ class TestTheWrongFile:
         assert queue.requests == []
 
     @pytest.mark.parametrize("typed", COMMANDS, ids=lambda typed: typed[0])
+    def test_an_empty_name_as_of_a_variable_that_is_not_set(
+        self, cli: Cli, queue: Emulator, typed: tuple[str, ...]
+    ) -> None:
+        result = cli("redrive", typed[0], "", *typed[2:])
+        assert (result.status, result.out) == (2, "")
+        assert "FILE is empty: pass the name of a redrive" in result.error
+        assert queue.requests == []
+
+    @pytest.mark.parametrize("typed", COMMANDS, ids=lambda typed: typed[0])
     def test_a_journal_of_a_newer_version(self, cli: Cli, planned: Emulator, typed: tuple[str, ...]) -> None:
         with closing(sqlite3.connect("a.redrive")) as file:
             file.execute("PRAGMA user_version = 99")

@@ -21,9 +21,9 @@ from upstash_workflow_dlq.redrive import (
     RedrivePaused,
     RedriveRunning,
     State,
-    _journal,
     _planning,
 )
+from upstash_workflow_dlq.redrive._journal import SCHEMA
 from upstash_workflow_dlq.triage import fingerprint
 
 Plan = Callable[..., Any]
@@ -157,7 +157,7 @@ class TestPlanning:
         self, queue: Emulator, plan: Plan, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         # SQLite's own limit of a file: it answers as for a disk without space.
-        monkeypatch.setattr(_planning, "SCHEMA", f"PRAGMA max_page_count = 3; {_journal.SCHEMA}")
+        monkeypatch.setattr(_planning, "SCHEMA", f"PRAGMA max_page_count = 3; {SCHEMA}")
         with pytest.raises(JournalError, match="cannot be written: database or disk is full"):
             plan()
         assert list(path.parent.iterdir()) == []
@@ -491,6 +491,14 @@ class TestBadFiles:
         looking.close()
         assert {file.name: file.read_bytes() for file in path.parent.iterdir()} == before
 
+    @pytest.mark.skipif(sys.platform != "linux", reason="takes no such names")
+    def test_its_name_may_be_no_text(self, queue: Emulator, dlq: Any, tmp_path: Path) -> None:
+        redrive = planned(dlq, Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.redrive")), "resume", all=True)
+        assert not redrive.status().running
+        list(redrive.run(dlq, **FAST))
+        assert redrive.status().counts[State.STARTED] == len(queue.started) == 60
+        redrive.close()
+
     @pytest.mark.skipif(sys.platform == "win32", reason="moves no file that is open")
     def test_one_that_is_moved_while_it_is_run_ends_it_and_moved_back_it_goes_on(
         self, queue: Emulator, dlq: Any, plan: Plan, path: Path, reopen: Plan
@@ -499,7 +507,9 @@ class TestBadFiles:
         waves = iter(redrive.run(dlq, **FAST, canary=10))
         next(waves)
         path.rename(path.with_name("elsewhere"))
-        with pytest.raises(JournalError, match="was moved, deleted or replaced while it was open, and nothing more is"):
+        with pytest.raises(
+            JournalError, match="was moved, deleted or replaced while it was open; nothing more is sent"
+        ):
             next(waves)
         assert len(queue.started) == 10
         redrive.close()

@@ -277,9 +277,7 @@ class Archive:
 
         with suppress(OSError):  # one of them is not there
             if os.path.samefile(path, self.path):
-                raise ArchiveError(
-                    f"{os.fspath(path)} is the archive itself, which would be replaced: name another file"
-                )
+                raise ArchiveError(f"{os.fspath(path)} is the archive itself: name another file")
         rows, payloads = partial(self._rows, filters), partial(self._payloads, filters)
         return Export(os.fspath(path), rows, payloads).run()
 

@@ -160,7 +160,8 @@ def open_archive(path: str, *, create: bool) -> sqlite3.Connection | None:
 
 
 def _connect(place: Path, mode: str) -> sqlite3.Connection:
-    uri = f"file:{quote(str(place.absolute()))}?mode={mode}"
+    # As bytes: a name may be no text at all.
+    uri = f"file:{quote(os.fsencode(place.absolute()))}?mode={mode}"
     # Transactions are begun and ended where they are written.
     connection = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False)
     try:

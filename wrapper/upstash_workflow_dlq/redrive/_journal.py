@@ -112,8 +112,8 @@ class SQLiteJournal:
         """Before runs are claimed. What is written to a file that nobody finds again is as good as not written."""
         if self._place != _place(self.path):
             raise JournalError(
-                f"{self.path} was moved, deleted or replaced while it was open, and nothing more is sent: move it "
-                f"back, since what was written last is in {self.path}-wal, and run it again"
+                f"{self.path} was moved, deleted or replaced while it was open; nothing more is sent: move it back, "
+                f"since what was written last is in {self.path}-wal, and run it again"
             )
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ file system's locks do.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -69,4 +70,5 @@ def _is_busy(error: sqlite3.OperationalError) -> bool:
 def _quoted(path: Path) -> str:
     from urllib.parse import quote
 
-    return quote(str(path.resolve()))
+    # As bytes: a name may be no text at all.
+    return quote(os.fsencode(path.resolve()))

@@ -111,8 +111,19 @@ def sync(session: Session, file: str, profiles: str | None, origin: str | None, 
 
 
 def _synced(session: Session, archive: Archive, dlq: Any, origin: str | None, selection: Selection) -> SyncResult:
-    with progress(session, "Archiving") as advance:
-        return archive.sync(dlq, origin=origin, on_progress=advance, **selection.query)
+    kept = 0
+    try:
+        with progress(session, "Archiving") as advance:
+
+            def count(runs: int) -> None:
+                nonlocal kept
+                kept = runs
+                advance(runs)
+
+            return archive.sync(dlq, origin=origin, on_progress=count, **selection.query)
+    except KeyboardInterrupt:
+        say(f"{many(kept)} of the queue {'is' if kept == 1 else 'are'} in {safe(archive.path)}; run it again to go on")
+        raise
 
 
 def _sync_all(session: Session, archive: Archive, queues: list[Profile], selection: Selection, form: str) -> int:
