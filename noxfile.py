@@ -227,7 +227,8 @@ def tests_of_lowest(session: nox.Session) -> None:
         return
     # What is loaded, and how a bar is drawn, differs. No promise is about that.
     of_speed = "tests/unit/test_api.py::test_a_start_and_a_list_load_nothing_they_do_not_use"
-    session.run("pytest", "--ignore=tests/tools", f"--deselect={of_speed}", *IN_TWO_PROCESSES)
+    ignored = [f"--ignore={path}" for path in ELSEWHERE if path != "tests/redrive"]
+    session.run("pytest", *ignored, f"--deselect={of_speed}", *IN_TWO_PROCESSES)
 
 
 @nox.session

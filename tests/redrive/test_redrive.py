@@ -455,6 +455,18 @@ class TestBadFiles:
             list(reopen().run(dlq))
         assert not sent(queue)
 
+    @pytest.mark.parametrize(
+        "damage",
+        ["DELETE FROM about", "UPDATE about SET value = '{}' WHERE key = 'settings'", "UPDATE run SET state = 'mine'"],
+    )
+    def test_one_that_is_damaged_is_named(self, dlq: Any, plan: Plan, path: Path, reopen: Plan, damage: str) -> None:
+        plan().close()
+        with sqlite3.connect(path) as connection:
+            connection.execute(damage)
+        connection.close()
+        with pytest.raises(JournalError, match=f"{path.name} is damaged, or was changed by hand"):
+            list(reopen().results()) and reopen().status()
+
     def test_another_queue_is_refused(self, queue: Emulator, dlq: Any, plan: Plan, connect: Plan) -> None:
         redrive = plan()
         with Emulator(runs=60) as other:

@@ -28,7 +28,9 @@ class Profile(NamedTuple):
 
         token = os.environ.get(self.token_env, "").strip()
         if not token:
-            raise Stopped(Exit.CONFIGURATION, f"the variable {self.token_env} is not set; it should hold the token")
+            # With small letters, it may be the token itself, typed in the wrong place.
+            named = f"the variable {self.token_env}" if self.token_env.isupper() else "the variable of token_env"
+            raise Stopped(Exit.CONFIGURATION, f"{named} is not set; it should hold the token")
         options: dict[str, Any] = {} if session.timeout is None else {"timeout": session.timeout}
         return DLQClient(token, base_url=self.url, region=self.region, **options)
 

@@ -128,6 +128,8 @@ class SQLiteJournal:
             if isinstance(error, sqlite3.DatabaseError) and "not a database" in str(error):
                 raise JournalError(f"{self.path} is no journal of a redrive; plan one under another name") from None
             raise JournalError(f"{self.path} cannot be used: {error}") from error
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise JournalError(f"{self.path} is damaged, or was changed by hand: {error!r}") from error
 
     @contextmanager
     def _changing(self) -> Iterator[sqlite3.Connection]:
@@ -290,7 +292,7 @@ class SQLiteJournal:
         query = (
             "SELECT number, json FROM failure WHERE number > ? AND (wave = ? OR ? IS NULL) ORDER BY number LIMIT 500"
         )
-        return (unpacked(content) for _, content in self._by_number(query, wave, wave))
+        return self._by_number(query, lambda row: unpacked(row[1]), wave, wave)
 
     def results(self) -> Iterator[RedriveResult]:
         """In the order of the plan."""
@@ -298,17 +300,22 @@ class SQLiteJournal:
             "SELECT number, dlq_id, state, workflow_run_id, failed_again_as, error, at FROM run WHERE number > ?"
             " ORDER BY number LIMIT 1000"
         )
-        for _, dlq_id, state, workflow_run_id, failed_again_as, error, at in self._by_number(query):
-            moment = None if at is None else datetime.fromtimestamp(at / 1000, UTC)
-            yield RedriveResult(dlq_id, State(state), workflow_run_id, failed_again_as, error, moment)
 
-    def _by_number(self, query: str, *values: object) -> Iterator[Any]:
+        def result(row: Any) -> RedriveResult:
+            _, dlq_id, state, workflow_run_id, failed_again_as, error, at = row
+            moment = None if at is None else datetime.fromtimestamp(at / 1000, UTC)
+            return RedriveResult(dlq_id, State(state), workflow_run_id, failed_again_as, error, moment)
+
+        return self._by_number(query, result)
+
+    def _by_number(self, query: str, read: Callable[[Any], T], *values: object) -> Iterator[T]:
         # In steps: a reader that stands still would keep the log from being shortened.
         after = 0
         while True:
             with self._lock, self._errors():
                 rows = self._rows(query, after, *values)
-            yield from rows
+                found = [read(row) for row in rows]
+            yield from found
             if not rows:
                 return
             after = rows[-1][0]
