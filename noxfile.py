@@ -260,15 +260,16 @@ def licences(session: nox.Session) -> None:
 
 @nox.session
 def tests_of_wheel(session: nox.Session) -> None:
-    """All tests of the client, against the wheel `-- FILE` instead of the checkout: what is about to be published."""
+    """All tests of what is shipped, against the wheel `-- FILE` instead of the checkout: what will be published."""
     if len(session.posargs) != 1:
         session.error("pass the wheel: nox -s tests_of_wheel -- dist/NAME.whl")
     wheel = Path(session.posargs[0]).resolve()
-    session.install(f"{wheel}[cli,emulator,contract,report]", *tools("tests"))
+    session.install(f"{wheel}[cli,emulator,contract,report,parquet]", *tools("tests_of_cli", "tests_of_archive"))
     session.run("python", "-c", "import upstash_workflow_dlq as it; assert 'site-packages' in it.__file__, it.__file__")
     # The one test that is about the checkout.
     of_checkout = "tests/contract/test_checks.py::test_a_checkout_has_the_spec_in_its_root_only"
-    session.run("pytest", *(f"--ignore={path}" for path in ELSEWHERE), "--deselect", of_checkout)
+    others = ("tests/tools", "tests/distributed", "tests/browser")
+    session.run("pytest", *(f"--ignore={path}" for path in others), "--deselect", of_checkout)
 
 
 @nox.session(allow_parallel=True)
