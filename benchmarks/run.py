@@ -367,7 +367,7 @@ print((most - start) / 2**20, (folder / "many").stat().st_size / 1e6, status)
 """
 
 
-def redrives(runs: int = 1000, workers: int = 8) -> None:
+def redrives(runs: int = 1000, workers: int = 4) -> None:
     from upstash_workflow_dlq import DLQClient
     from upstash_workflow_dlq.redrive import Redrive
 
