@@ -445,6 +445,7 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "combine", "--quiet")
     # These have tests of their own; those of the command line run in other processes, at pseudo-terminals.
     rooms = (
+        "__main__.py",
         "cli/*",
         "emulator/*",
         "redrive/*",
