@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -142,7 +143,7 @@ class Planner:
         self._aside = path.with_name(f".{path.name}.{os.getpid()}-{time.monotonic_ns()}")
         self._about = {
             "action": selection.action,
-            "overrides": _json(overrides_as_json(selection.overrides)),
+            "overrides": json.dumps(overrides_as_json(selection.overrides)),
             "base_url": base_url,
             "region": region,
             "planned_at": time.time_ns() // 1_000_000,
@@ -258,12 +259,6 @@ def _entered(run: FailedRun | None) -> int | None:
     except InvalidResponseError:
         return None
     return None if moment is None else int(moment.timestamp() * 1000)
-
-
-def _json(value: object) -> str:
-    import json
-
-    return json.dumps(value)
 
 
 def _sync(path: Path) -> None:
