@@ -25,6 +25,7 @@ nox.options.sessions = [
     "tests_of_emulator",
     "tests_of_redrive",
     "tests_of_archive",
+    "tests_of_docs",
     "tests",
 ]
 # Of those that allow it: they use one processor each, and write nothing that another reads. The tests use two.
@@ -55,12 +56,11 @@ OF_THE_COMMAND_LINE = (
     "tests/cli",
     "tests/report",
     "tests/test_demo.py",
-    "tests/test_docs.py",
     "tests/unit/test_triage.py",
 )
 OF_THE_ARCHIVE = ("tests/archive", "tests/unit/test_matching.py")
 # Each has a session of its own, with what only it needs.
-ELSEWHERE = ("tests/tools", "tests/redrive", "tests/distributed", "tests/browser", *OF_THE_ARCHIVE)
+ELSEWHERE = ("tests/tools", "tests/redrive", "tests/distributed", "tests/browser", "tests/docs", *OF_THE_ARCHIVE)
 OF_THE_CLIENT = (
     *IN_TWO_PROCESSES,
     *(f"--ignore={path}" for path in ("tests/emulator", *ELSEWHERE, *OF_THE_COMMAND_LINE)),
@@ -193,7 +193,8 @@ def typing(session: nox.Session) -> None:
 
 @nox.session(allow_parallel=True)
 def package(session: nox.Session) -> None:
-    """Build sdist and wheel, check them, and use the installed wheel in a clean environment, first without extras.
+    """Build sdist and wheel, check them, and use the installed wheel in a clean environment, first without extras. Then
+    install from a checkout as the pages say.
 
     `-- FOLDER` puts them there.
     """
@@ -221,18 +222,20 @@ def package(session: nox.Session) -> None:
             required = f"{wheel}[{extra[0]}]" if extra else wheel
             session.run(*install, "--quiet", required, external=True)
             session.run(python, "-I", script, *extra, external=True)
+    session.run("python", "tests/docs/installing.py")
 
 
 @nox.session(venv_backend="uv")
 def tests_of_lowest(session: nox.Session) -> None:
     """All tests but those of the tools, with the lowest versions that pyproject.toml allows. Needs uv."""
-    session.install("--resolution=lowest-direct", "-e", ".[cli,emulator,contract,report]", *tools("tests"))
+    extras = "cli,emulator,contract,report,parquet"
+    session.install("--resolution=lowest-direct", "-e", f".[{extras}]", *tools("tests_of_docs"))
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
     # What is loaded, and how a bar is drawn, differs. No promise is about that.
     of_speed = "tests/unit/test_api.py::test_a_start_and_a_list_load_nothing_they_do_not_use"
-    ignored = [f"--ignore={path}" for path in ELSEWHERE if path != "tests/redrive"]
+    ignored = [f"--ignore={path}" for path in ELSEWHERE if path not in ("tests/redrive", "tests/docs")]
     session.run("pytest", *ignored, f"--deselect={of_speed}", *IN_TWO_PROCESSES)
 
 
@@ -269,7 +272,9 @@ def tests_of_wheel(session: nox.Session) -> None:
     if len(session.posargs) != 1:
         session.error("pass the wheel: nox -s tests_of_wheel -- dist/NAME.whl")
     wheel = Path(session.posargs[0]).resolve()
-    session.install(f"{wheel}[cli,emulator,contract,report,parquet]", *tools("tests_of_cli", "tests_of_archive"))
+    session.install(
+        f"{wheel}[cli,emulator,contract,report,parquet]", *tools("tests_of_cli", "tests_of_archive", "tests_of_docs")
+    )
     session.run("python", "-c", "import upstash_workflow_dlq as it; assert 'site-packages' in it.__file__, it.__file__")
     # The one test that is about the checkout.
     of_checkout = "tests/contract/test_checks.py::test_a_checkout_has_the_spec_in_its_root_only"
@@ -428,6 +433,16 @@ def tests_of_archive(session: nox.Session) -> None:
     """All tests of the archive and of matching below it. `-- ARGS` passes ARGS to pytest instead."""
     session.install("-e", ".[cli,emulator,contract,parquet]", *tools("tests_of_archive"))
     session.run("pytest", *(session.posargs or (*OF_THE_ARCHIVE, *IN_TWO_PROCESSES)))
+
+
+@nox.session
+def tests_of_docs(session: nox.Session) -> None:
+    """All code and all commands in the documents run and print what is shown. `-- ARGS` passes ARGS to pytest instead.
+
+    `UPDATE_DOCS=1 nox -s tests_of_docs` writes what they print into the pages.
+    """
+    session.install("-e", ".[cli,emulator,contract,report,parquet]", *tools("tests_of_docs"))
+    session.run("pytest", *(session.posargs or ("tests/docs", *IN_TWO_PROCESSES)))
 
 
 @nox.session

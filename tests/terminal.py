@@ -12,7 +12,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -35,19 +35,19 @@ class Terminal:
         lines: int = 40,
         env: Mapping[str, str] | None = None,
         stdout: IO[bytes] | None = None,
+        command: Sequence[str] = (sys.executable, "-m", "upstash_workflow_dlq"),
     ) -> None:
         self._screen = pyte.Screen(columns, lines)
         self._stream = pyte.ByteStream(self._screen)
         self.said = b""
         self._main, terminal = pty.openpty()
         self._resize(terminal, columns, lines)
-        command = [sys.executable, "-m", "upstash_workflow_dlq", *arguments]
         surroundings = {"TERM": "xterm-256color", "LANG": "C.UTF-8", **os.environ, **(env or {})}
         for name in ("NO_COLOR", "COLUMNS", "LINES"):
             if name not in (env or {}):
                 surroundings.pop(name, None)
         self.process = subprocess.Popen(  # noqa: S603
-            command, stdin=terminal, stdout=stdout or terminal, stderr=terminal,
+            [*command, *arguments], stdin=terminal, stdout=stdout or terminal, stderr=terminal,
             env=surroundings, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )  # fmt: skip
@@ -84,9 +84,16 @@ class Terminal:
 
     def ended(self) -> int:
         """The exit code."""
+        return self.answer_until_ended("", "")
+
+    def answer_until_ended(self, question: str, answer: str) -> int:
+        """The exit code, once the question was answered as often as it was asked."""
         end = time.monotonic() + PATIENCE
+        answered = 0
         while self._read(end):
-            pass
+            if question and self.said.count(question.encode()) > answered:
+                answered += 1
+                self.enter(answer)
         return self.process.wait(PATIENCE)
 
     @property

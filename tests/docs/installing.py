@@ -1,0 +1,37 @@
+"""`nox -s package`: follows what the pages say about installing, word by word, in a copy of the checkout."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+INSTALLING = re.compile(
+    r'^(?:python -m venv \.venv|\. \.venv/bin/activate|python -m pip install "\.\[[a-z,]+\]")$', re.MULTILINE
+)
+
+
+def lines() -> list[str]:
+    """Each of them once; those of the tutorial, which begin with a new environment, first."""
+    pages = [ROOT / "docs" / "tutorial.md", ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    found = [line for page in pages for line in INSTALLING.findall(page.read_text("utf-8"))]
+    return list(dict.fromkeys(found))
+
+
+def main() -> None:
+    left_out = shutil.ignore_patterns(".git", ".nox", ".venv", ".*cache", "__pycache__", "build", "dist", "site")
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "checkout")
+        shutil.copytree(ROOT, copy, ignore=left_out)
+        script = ["set -ex", *lines(), "upstash-dlq --version"]
+        assert script[1:3] == ["python -m venv .venv", ". .venv/bin/activate"], "nothing else may be installed into"
+        quiet = "\n".join(script).replace("pip install", "pip install --quiet --disable-pip-version-check")
+        subprocess.run(["bash", "-c", quiet], cwd=copy, check=True)  # noqa: S607
+
+
+if __name__ == "__main__":
+    main()
