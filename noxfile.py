@@ -222,7 +222,7 @@ def package(session: nox.Session) -> None:
             required = f"{wheel}[{extra[0]}]" if extra else wheel
             session.run(*install, "--quiet", required, external=True)
             session.run(python, "-I", script, *extra, external=True)
-    session.run("python", "tests/docs/installing.py")
+    session.run("python", "tests/docs/installing.py", env={"UV": uv})
 
 
 @nox.session(venv_backend="uv")
@@ -272,9 +272,8 @@ def tests_of_wheel(session: nox.Session) -> None:
     if len(session.posargs) != 1:
         session.error("pass the wheel: nox -s tests_of_wheel -- dist/NAME.whl")
     wheel = Path(session.posargs[0]).resolve()
-    session.install(
-        f"{wheel}[cli,emulator,contract,report,parquet]", *tools("tests_of_cli", "tests_of_archive", "tests_of_docs")
-    )
+    groups = ("tests_of_cli", "tests_of_archive", "tests_of_docs")
+    session.install(f"{wheel}[cli,emulator,contract,report,parquet]", *tools(*groups))
     session.run("python", "-c", "import upstash_workflow_dlq as it; assert 'site-packages' in it.__file__, it.__file__")
     # The one test that is about the checkout.
     of_checkout = "tests/contract/test_checks.py::test_a_checkout_has_the_spec_in_its_root_only"

@@ -160,7 +160,9 @@ class Reader:
     def _query(self, block: Block) -> None:
         import duckdb
 
-        assert duckdb.sql(block.content).fetchall(), f"{self.page.name}, line {block.line}: it found nothing"
+        found = duckdb.sql(block.content)
+        assert found is not None
+        assert found.fetchall(), f"{self.page.name}, line {block.line}: it found nothing"
 
     def _bash(self, commands: str, line: int) -> None:
         """Each of them has to end with 0. What it exports is there for what follows."""
