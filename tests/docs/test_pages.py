@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
-from pages import DOCS, PAGES, README, ROOT, code_spans, name_of, table, tokens
+from pages import DOCS, PAGES, README, ROOT, blocks, code_spans, name_of, table, tokens
 from upstash_workflow_dlq import (
     AsyncDLQClient,
     DLQClient,
@@ -89,6 +89,23 @@ def test_every_exit_code_is_in_the_table() -> None:
 def test_every_field_of_a_run_is_described() -> None:
     named = {span.removesuffix("()") for span in code_spans(ROOT / "docs" / "fields.md")}
     assert named >= public(FailedRun) | public(FailureFunction)
+
+
+def test_the_tree_of_the_sources_is_right() -> None:
+    [tree] = [block.content for block in blocks(ROOT / "CONTRIBUTING.md")]
+    package = ROOT / "wrapper" / "upstash_workflow_dlq"
+    files = {path.relative_to(package) for path in package.rglob("*.py")}
+    # Of these, the tree says what they are and not each file.
+    rooms = {"cli", "contract", "emulator"}
+    needed = {path.stem.strip("_") for path in files if path.parts[0] not in rooms} - {"version", "main", "init"}
+    assert needed - set(re.findall(r"[a-z]+(?:_[a-z]+)*", tree)) == set()
+    # The first column, and the private names in the second.
+    named = {
+        name for column in re.findall(r"^ +([\w./]+(?:  [\w./]+)*) {3}", tree, re.MULTILINE) for name in column.split()
+    }
+    named |= set(re.findall(r"\b_\w+", tree))
+    there = {name.strip("_") for path in files for name in (*path.parts[:-1], path.stem)} | {"all"}
+    assert {name.strip("_/").removesuffix(".py").strip("_") for name in named} - there == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
