@@ -25,13 +25,14 @@ distributed = pytest.importorskip("dask.distributed", reason="nox -s distributed
 # A closing scheduler leaves sockets and tasks to the garbage collector. That is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("default")
 
+PROGRAM = 'python title="with_dask.py"'
 PAGE = Path(__file__).parents[2] / "docs" / "past-one-machine.md"
 RUNS = 2000
 WINDOWS = 24
 
 
 def recipe() -> str:
-    [code] = [token.content for token in MarkdownIt().parse(PAGE.read_text("utf-8")) if token.info == "python dask"]
+    [code] = [token.content for token in MarkdownIt().parse(PAGE.read_text("utf-8")) if token.info == PROGRAM]
     return code
 
 

@@ -78,6 +78,20 @@ def test_what_is_loaded_from_another_host_is_found(element: str, address: str, s
     assert list(made.problems()) == [f"index.html loads {address} from another host"]
 
 
+@pytest.mark.parametrize(
+    "left", ["```python dask", "[see](tour.md)", "**bold**", "::: upstash_workflow_dlq", "!!! note"]
+)
+def test_markdown_that_was_not_understood_is_found(left: str, site: MakeSite) -> None:
+    [*problems] = site(index_html=f"<p>{left}\nand so on</p>").problems()
+    assert problems
+    assert all("Markdown that was not understood" in problem for problem in problems)
+
+
+def test_markdown_in_code_is_fine(site: MakeSite) -> None:
+    made = site(index_html="<p><code>**filters</code></p><pre><code>```python\na[0](1)</code></pre>")
+    assert list(made.problems()) == []
+
+
 def test_a_style_sheet_that_loads_a_font_is_found(site: MakeSite) -> None:
     made = site(index_html="<p>", site_css="@font-face { src: url(https://fonts.example.com/a.woff2) }")
     assert list(made.problems()) == ["site.css loads https://fonts.example.com/a.woff2 from another host"]

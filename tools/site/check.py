@@ -2,6 +2,7 @@
 this looks at what readers get.
 
 - Each link inside the site leads to a file, and to an anchor that is there.
+- No Markdown is left in the text of a page, such as a fence that was not understood.
 - Nothing is loaded from another host: no script, style, font, picture or frame. Links for people may lead anywhere.
 - The reference shows every public name of the package and of its optional rooms.
 """
@@ -27,6 +28,9 @@ LOADING = frozenset({"src", "srcset", "poster", "data", "xlink:href"})
 LOADING_BY_HREF = frozenset({"link", "use", "image"})
 # Relations of a <link> that say something, and load nothing.
 SAYING = frozenset({"canonical", "next", "prev", "alternate", "author", "license"})
+# What of Markdown is left where it was not understood: fences, links, bold, directives.
+LEFT_MARKDOWN = re.compile(r"```.*|\]\(|\*\*|:::.*|!!!.*")
+VERBATIM = frozenset({"code", "pre", "script", "style", "textarea"})
 IN_STYLES = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
 
 
@@ -39,13 +43,16 @@ class Page(HTMLParser):
         self.anchors: set[str] = set()
         self.links: list[str] = []
         self.loaded: list[str] = []
+        self.left: list[str] = []
         self._is_style = False
+        self._verbatim = 0
         self.feed(file.read_text("utf-8"))
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         self._is_style = tag == "style"
+        self._verbatim += tag in VERBATIM
         self.anchors |= {given[name] for name in ("id", "name") if given.get(name)}
         if tag in ("a", "area") and "href" in given:
             self.links.append(given["href"])
@@ -59,9 +66,12 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._is_style:
             self.loaded += in_style(data)
+        elif not self._verbatim:
+            self.left += LEFT_MARKDOWN.findall(data)
 
     def handle_endtag(self, tag: str) -> None:
         self._is_style = False
+        self._verbatim -= tag in VERBATIM
 
 
 def in_style(text: str) -> list[str]:
@@ -86,6 +96,8 @@ class Site:
                     yield f"{where} loads {address} from another host"
                 elif not address.startswith("data:") and (problem := self._leads_nowhere(page, address)):
                     yield f"{where} loads {address}, which leads to {problem}"
+            for mark in page.left:
+                yield f"{where} shows {mark!r}: Markdown that was not understood"
         for file in sorted([*self.folder.rglob("*.css"), *self.folder.rglob("*.svg")]):
             for address in in_style(file.read_text("utf-8")):
                 if is_foreign(address):
