@@ -45,7 +45,8 @@ def test_no_block_of_any_page_is_left_out(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("kind", ELSEWHERE)
 def test_what_is_run_elsewhere_is_looked_for_there(kind: str) -> None:
-    assert kind in (ROOT / ELSEWHERE[kind]).read_text("utf-8")
+    quoted = {f'"{kind}"', f"'{kind}'"}
+    assert any(name in (ROOT / ELSEWHERE[kind]).read_text("utf-8") for name in quoted)
 
 
 def test_what_is_installed_and_which_sessions_are_run_is_seen_to_elsewhere() -> None:
