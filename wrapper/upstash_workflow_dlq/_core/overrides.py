@@ -21,6 +21,15 @@ class FlowControl:
         parallelism: steps at once, at least 1.
         rate: starts in each period, at least 1.
         period: length of a period: a timedelta or an int of whole seconds, or a string such as "1m".
+
+    ```python
+    from datetime import timedelta
+
+    from upstash_workflow_dlq import FlowControl
+
+    gently = FlowControl("payment-provider", parallelism=2, rate=10, period=timedelta(minutes=1))
+    dlq.resume_many(label="billing", flow_control=gently)
+    ```
     """
 
     key: str
@@ -39,6 +48,14 @@ class Overrides(TypedDict, total=False):
         flow_control: a `FlowControl`.
         label: one or several labels.
         failure_callback: URL to call if the run fails for good.
+
+    ```python
+    from upstash_workflow_dlq import Overrides
+
+    again: Overrides = {"retries": 5, "retry_delay": "pow(2, retried) * 1000", "label": ["billing", "again"]}
+    # The label beside them is a filter.
+    dlq.restart_many(label="billing", overrides=again)
+    ```
     """
 
     retries: int | None

@@ -30,6 +30,12 @@ class FailedRun(ResponseView):
     A field that is absent or null is None (empty for collections). Reading a field of the wrong type raises
     `InvalidResponseError` and affects no other field. Times are aware UTC datetimes, exact to the millisecond. Fields
     marked "undocumented" are in real payloads but not in the vendor's schema.
+
+    ```python
+    run = dlq.list(response_status=489).first()
+    print(run.workflow_run_id, run.failure.name, run.failure.message)
+    print(run.headers["content-type"], run.response_json(), run.initial_payload)
+    ```
     """
 
     __slots__ = ("_content", "_head")
@@ -251,7 +257,13 @@ class FailedRun(ResponseView):
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """Steps that were completed before the one that failed, as far as `body` has them; decoded each time."""
+        """Steps that were completed before the one that failed, as far as `body` has them; decoded each time.
+
+        ```python
+        for step in run.steps:
+            print(step.id, step.name, step.output)
+        ```
+        """
         return completed_steps(self.body)
 
     @property
@@ -274,6 +286,14 @@ class FailedRun(ResponseView):
         """When the service drops this entry, if it keeps entries so long. None if `entered_at` is.
 
         The retention depends on the plan: from 3 days to 3 months.
+
+        ```python
+        from datetime import timedelta
+
+        # Of a plan that keeps failed runs for a week.
+        ends = [run.expires_at(timedelta(days=7)) for run in dlq.scan()]
+        print("the first one ends at", min(filter(None, ends)))
+        ```
         """
         return times.later(self.entered_at, "retention", retention)
 

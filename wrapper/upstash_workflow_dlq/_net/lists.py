@@ -42,7 +42,20 @@ class FailedRuns:
         return RunIterator(self._pages(exact_cursors=False))
 
     def pages(self) -> Iterator[Page]:
-        """The same runs by page, each with the cursor to continue from."""
+        """The same runs by page, each with the cursor to continue from.
+
+        ```python
+        from pathlib import Path
+
+        kept = Path("cursor.txt")
+        for page in dlq.list(label="billing", page_size=20).pages():
+            print(len(page.runs), "runs")
+            kept.write_text(page.cursor or "")
+
+        # To go on from there another time:
+        rest = dlq.list(label="billing", cursor=kept.read_text() or None)
+        ```
+        """
         return PageIterator(self._pages(exact_cursors=True))
 
     def first(self) -> FailedRun | None:

@@ -41,6 +41,16 @@ class ContractMonitor:
     from any number of threads. It does not change the answers, and logs its own failures.
 
     The first time a drift is seen, it is logged as a warning to `upstash_workflow_dlq.contract`. Then it is counted.
+
+    ```python
+    from upstash_workflow_dlq.contract import ContractMonitor
+
+    monitor = ContractMonitor(ignore={"messageId", "notBefore"})
+    with monitor.watching(dlq):
+        print(dlq.count())
+    for drift in monitor.report():
+        print(drift.count, drift)
+    ```
     """
 
     def __init__(

@@ -32,6 +32,18 @@ class Emulator:
 
     The queue outlives `stop()`, and a later `start()` listens on the same port again. Raises ValueError for a host that
     is not loopback, an empty token, sample runs that would be from before 1970, and a bad `refail` or `refail_after`.
+
+    In the examples below `emulator` is such an emulator.
+
+    ```python
+    from upstash_workflow_dlq import DLQClient
+    from upstash_workflow_dlq.emulator import Emulator
+
+    with Emulator(runs=3) as emulator, DLQClient(emulator.token, base_url=emulator.url) as dlq:
+        dlq.resume_many(all=True, retries=5)
+        print([started.kind for started in emulator.started])  # ['resume', 'resume', 'resume']
+        print(emulator.runs)  # []
+    ```
     """
 
     def __init__(
@@ -131,6 +143,13 @@ class Emulator:
         A `dlqId` like `<ms>-<n>` also says where the run stands in the queue; a run with any other id enters it now.
         Raises ValueError for an id that is taken, empty or not a string, and ValueError or TypeError for a payload that
         is not JSON; nothing is added then.
+
+        ```python
+        from upstash_workflow_dlq.emulator import failed_runs
+
+        [sample] = failed_runs(1)
+        emulator.add({**sample, "labels": ["billing"], "responseStatus": 500})
+        ```
         """
         return self._queue.add(payloads)
 
@@ -150,6 +169,18 @@ class Emulator:
         `method` and `path` limit this to requests with that method, and with a path (as sent) that starts with that
         one; the first `after` of them pass unharmed. A request meets the earliest planned fault that matches it.
         Raises ValueError for `times` below 1 or `after` below 0.
+
+        ```python
+        from upstash_workflow_dlq import DLQClient, RateLimitError
+        from upstash_workflow_dlq.emulator import faults
+
+        emulator.fail(faults.daily_limit(), method="GET")
+        with DLQClient(emulator.token, base_url=emulator.url) as dlq:
+            try:
+                dlq.count()
+            except RateLimitError as error:
+                print(error.kind)  # daily
+        ```
         """
         self._plan.add(fault, times=times, method=method, path=path or "", after=after)
 

@@ -27,6 +27,20 @@ class Redrive:
     """Resumes, restarts or deletes many failed runs at a given rate, in waves, each run at most once.
 
     It is a file, the journal. Whoever has the file can look, stop and go on. Use it in a `with`, or close it.
+
+    In the examples below `redrive` is such a redrive, and `dlq` an open `DLQClient`.
+
+    ```python
+    from upstash_workflow_dlq.redrive import Redrive
+
+    with Redrive.plan("billing.redrive", dlq, "resume", label="billing") as redrive:
+        for wave in redrive.run(dlq, rate=5):
+            print(wave)
+
+    # Later, and in another process:
+    with Redrive("billing.redrive") as redrive:
+        print(redrive.status().remaining, "left")
+    ```
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
@@ -58,6 +72,15 @@ class Redrive:
             on_progress: called now and then with the number of runs so far.
             **selection: as in bulk calls, exactly one of `dlq_ids=` (runs or ids), filters, and `all=True`; and
                 `fingerprint=`, one or several, alone or with filters. Overrides too, by name or as `overrides=`.
+
+        ```python
+        from upstash_workflow_dlq.redrive import Redrive
+        from upstash_workflow_dlq.triage import summarize
+
+        largest = summarize(dlq.scan()).groups[0]
+        with Redrive.plan("largest.redrive", dlq, "resume", fingerprint=largest.key, retries=5) as redrive:
+            print(redrive.status().total, "runs to resume, all because of", largest.failure)
+        ```
         """
         wanted = Selection(action, selection)
         if action != "delete":
@@ -95,6 +118,20 @@ class Redrive:
             workers: requests at a time, at most; by default as many as the rate needs.
             on_progress: called with the status, a few times a second, in this thread.
             **settings: see `Settings`. They stay in the journal.
+
+        ```python
+        from datetime import timedelta
+
+        from upstash_workflow_dlq.redrive import RedrivePaused
+
+        try:
+            for wave in redrive.run(dlq, rate=5, canary=10, watch=timedelta(minutes=5)):
+                print(wave)
+        except RedrivePaused as paused:
+            print(paused)
+            for group in paused.groups:
+                print(group.count, group.failure)
+        ```
         """
         given(settings)
         check_workers(workers)
@@ -140,7 +177,14 @@ class Redrive:
             threads.stop()
 
     def status(self) -> RedriveStatus:
-        """How far it is. Also while another process runs it."""
+        """How far it is. Also while another process runs it.
+
+        ```python
+        status = redrive.status()
+        print(status.done, "of", status.total, "done,", status.time_left, "left")
+        print(status.paused or status.problem or "all is well")
+        ```
+        """
         return self._file.status()
 
     def settings(self) -> Settings:
@@ -148,7 +192,16 @@ class Redrive:
         return self._file.settings()
 
     def results(self) -> Iterator[RedriveResult]:
-        """What became of each run, in the order in which they were planned."""
+        """What became of each run, in the order in which they were planned.
+
+        ```python
+        from upstash_workflow_dlq.redrive import State
+
+        for result in redrive.results():
+            if result.state is not State.STARTED:
+                print(result.dlq_id, result.state, result.error)
+        ```
+        """
         return self._file.results()
 
     def failed_again(self) -> Summary:

@@ -45,6 +45,16 @@ def render(
         rows: so many runs are in the table, the newest. None: all.
         bodies: whether the table has the bodies of requests and responses, and the results of steps.
         generated_at: an aware datetime that is taken for now.
+
+    ```python
+    from datetime import timedelta
+    from pathlib import Path
+
+    from upstash_workflow_dlq.report import render
+
+    page = render(dlq.scan(label="billing"), title="Billing", retention=timedelta(days=7))
+    Path("billing.html").write_text(page, "utf-8")
+    ```
     """
     now = datetime.now(UTC) if generated_at is None else generated_at
     if now.utcoffset() is None:
