@@ -74,6 +74,11 @@ def test_every_example_of_the_package_is_found() -> None:
     assert sum(text.count("```python") for text in sources) == len(EXAMPLES)
 
 
+def test_they_fit_on_their_pages() -> None:
+    """So many characters stand beside the navigation of the reference. Longer lines have to be scrolled."""
+    assert [(name, line) for name, code in EXAMPLES.items() for line in code.splitlines() if len(line) > 82] == []
+
+
 @dataclass
 class Place:
     """The queue that an example meets, and an open client of it."""

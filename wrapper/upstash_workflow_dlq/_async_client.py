@@ -39,7 +39,7 @@ class AsyncDLQClient(BaseClient["AsyncConnection", "httpx.AsyncBaseTransport"]):
         async with AsyncDLQClient() as dlq:
             async for run in dlq.list(label="billing", limit=3):
                 print(run.dlq_id, run.failure)
-            started = await dlq.resume_many(dlq_ids=dlq.list(label="billing", limit=5))
+            started = await dlq.resume_many(label="billing", response_status=500)
             print(len(started), "resumed")
 
 

@@ -101,8 +101,8 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         from upstash_workflow_rest.api.dlq import list_failed_runs
 
         # With AsyncDLQClient: await list_failed_runs.asyncio_detailed(…)
-        answer = list_failed_runs.sync_detailed(client=dlq.low_level, label=["billing"], count=10)
-        print(answer.status_code, answer.headers["Content-Type"], len(answer.parsed.messages))
+        answer = list_failed_runs.sync_detailed(client=dlq.low_level, count=10)
+        print(answer.headers.get("RateLimit-Remaining"), "requests are left today")
         ```
         """
         from ._net.low_level import low_level_client
@@ -134,8 +134,7 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         import logging
 
         def note(response):
-            request = response.request
-            logging.info("%s %s: %s", request.method, request.url.path, response.status_code)
+            logging.info("%s: %s", response.request.url.path, response.status_code)
 
         dlq.response_hooks.append(note)
         print(dlq.count())

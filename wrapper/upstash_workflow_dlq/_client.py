@@ -106,7 +106,7 @@ class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
         drops the requests under way.
 
         Args:
-            from_date: inclusive; None goes back past the longest retention.
+            from_date: inclusive, as in `RunFilters`; None goes back past the longest retention.
             to_date: inclusive; None has no end.
             workers: requests at a time, 1 to 64. At most twice as many pages wait for you.
             **filters: see `RunFilters`.
@@ -134,7 +134,7 @@ class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
         plain dict that can be pickled, or sent as JSON. They are equally long, so the runs in them may be many or none.
 
         Args:
-            from_date: inclusive.
+            from_date: inclusive, as in `RunFilters`.
             to_date: inclusive.
             parts: how many windows, 1 to 100,000. No window is shorter than a millisecond: a range of fewer
                 milliseconds gives fewer windows.

@@ -74,7 +74,7 @@ class TransportError(DLQError):
     except TransportError:
         # A dry run by ids returns those that are still in the queue.
         waiting = dlq.resume_many(dlq_ids=[run], dry_run=True)
-        print("not resumed: try again" if waiting else "resumed, or taken by somebody else")
+        print("resume it again" if waiting else "resumed, or taken by somebody else")
     ```
     """
 

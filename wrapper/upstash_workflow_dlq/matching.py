@@ -124,7 +124,7 @@ _READERS: dict[str, Callable[[FailedRun], Any]] = {
 
 
 def matches(run: FailedRun, **filters: Unpack[MatchFilters]) -> bool:
-    """Whether a run matches all of these filters. For many runs, make a `Matcher` once."""
+    """Whether a run matches all of these filters. For many runs, make a `Matcher` once. Raises what that raises."""
     return Matcher(filters).matches(run)
 
 

@@ -48,7 +48,7 @@ class Timeline:
         return self._width
 
     def add(self, moment: datetime, count: int = 1) -> None:
-        """Count something that happened at `moment`, an aware datetime, `count` times."""
+        """Count something that happened at `moment`, an aware datetime, `count` times. `TypeError` if it is naive."""
         place = (moment - _NEVER) // self._width
         if not self._counts:
             self._least = self._most = place

@@ -225,7 +225,8 @@ def summarize(runs: Iterable[FailedRun], *, by: By = "failure") -> Summary:
     """Groups `runs` by failure, workflow, label, status, or by the hour or day of their failure.
 
     The key is "" for runs that have nothing of the kind. A run counts in the group of each of its labels. Memory grows
-    with the number of groups, not of runs. For runs that come asynchronously, see `Summarizer`.
+    with the number of groups, not of runs. For runs that come asynchronously, see `Summarizer`. Raises `ValueError` for
+    another `by`.
 
     ```python
     from upstash_workflow_dlq.triage import summarize
@@ -243,6 +244,9 @@ def summarize(runs: Iterable[FailedRun], *, by: By = "failure") -> Summary:
 
 class Summarizer:
     """Groups runs one by one, wherever they come from: `add` each of them, then take the `summary`.
+
+    Args:
+        by: as in `summarize`.
 
     ```python
     import asyncio

@@ -58,7 +58,7 @@ class BulkOptions(RunFilters, total=False):
     ```python
     started = []
     try:
-        dlq.resume_many(dlq_ids=dlq.list(label="email", limit=5), on_batch=started.extend)
+        dlq.resume_many(label="email", on_batch=started.extend)
     finally:
         print("resumed", [run.workflow_run_id for run in started])
     ```

@@ -117,8 +117,8 @@ class RunFilters(ScanFilters, total=False):
     ```python
     from upstash_workflow_dlq import RunFilters
 
-    unanswered: RunFilters = {"label": ["billing", "email"], "response_status": [502, 504]}
-    print(dlq.count(**unanswered), "of", dlq.count())
+    lost: RunFilters = {"label": ["billing", "email"], "response_status": [502, 504]}
+    print(dlq.count(**lost), "of", dlq.count())
     ```
     """
 
@@ -190,7 +190,8 @@ def parse_filters(filters: Mapping[str, object]) -> dict[str, Any]:
     ```python
     from upstash_workflow_dlq import parse_filters
 
-    print(parse_filters({"from_date": "2025-07-18T11:00:00+02:00"}))  # {'from_date': 1752829200000}
+    since = "2025-07-18T11:00:00+02:00"
+    print(parse_filters({"from_date": since}))  # {'from_date': 1752829200000}
     ```
     """
     parsed = Filters.parse(filters)

@@ -75,7 +75,10 @@ class FailedRun(ResponseView):
 
     @classmethod
     def from_json(cls, content: bytes) -> Self:
-        """The run described by a JSON object, such as `to_json` gives. Most of it is decoded when it is first read."""
+        """The run described by a JSON object, such as `to_json` gives. Most of it is decoded when it is first read.
+
+        Raises `InvalidResponseError` if `content` is something else.
+        """
         from .json import decode_head
 
         if (head := decode_head(content)) is not None:
@@ -285,7 +288,7 @@ class FailedRun(ResponseView):
     def expires_at(self, retention: timedelta) -> datetime | None:
         """When the service drops this entry, if it keeps entries so long. None if `entered_at` is.
 
-        The retention depends on the plan: from 3 days to 3 months.
+        The retention depends on the plan: from 3 days to 3 months. Raises `ValueError` unless it is above zero.
 
         ```python
         from datetime import timedelta
@@ -299,7 +302,10 @@ class FailedRun(ResponseView):
 
     @property
     def message(self) -> WorkflowDLQMessage:
-        """The generated model of this payload, made anew each time. Known fields that are null are left out."""
+        """The generated model of this payload, made anew each time. Known fields that are null are left out.
+
+        Raises `InvalidResponseError` if the payload does not fit it.
+        """
         return self._modelled(
             lambda payload: generated.model(
                 {key: value for key, value in payload.items() if value is not None or key not in self._KNOWN}

@@ -50,7 +50,9 @@ class Stats(NamedTuple):
 class Archive:
     """Failed runs in one SQLite file. Threads may share an archive. Close it, or use it in a `with`.
 
-    The file is made by what first writes to it. Several programs may write to it and read it at once.
+    The file is made by what first writes to it. Several programs may write to it and read it at once. Methods raise
+    `ArchiveError` if it cannot be read or written, and where there is none yet to be read; `ValueError` and `TypeError`
+    for bad filters.
 
     In the examples below `archive` is such an archive, and `dlq` an open `DLQClient`.
 
@@ -103,7 +105,7 @@ class Archive:
 
         Without filters, runs that have left the queue are marked with the time when that was noticed; one that comes
         back is unmarked. What is reported is on the disk: an interrupted sync loses nothing of it, and the next one
-        goes on.
+        goes on. Raises what `dlq.scan` raises, too.
 
         Args:
             dlq: the queue.
@@ -147,7 +149,8 @@ class Archive:
         ```python
         would = dlq.delete_many(label="billing", dry_run=True)
         # All are on the disk before the first is deleted.
-        print(dlq.delete_many(dlq_ids=archive.keep(would, origin=dlq.base_url)), "deleted")
+        kept = archive.keep(would, origin=dlq.base_url)
+        print(dlq.delete_many(dlq_ids=kept), "deleted")
         ```
         """
         with self._writing() as connection:
@@ -296,7 +299,8 @@ class Archive:
 
         `.jsonl` and `.jsonl.gz` hold the payloads as they were received. `.csv` and `.parquet` (extra `parquet`) have
         columns, see docs/archive.md; a path that ends in `/` is a folder of Parquet files, one for each day. A file
-        that is there is replaced once the new one is whole.
+        that is there is replaced once the new one is whole. Raises `ArchiveError` for any other name, without the
+        extra, and if it cannot be written.
 
         Args:
             path: the file or folder.

@@ -63,7 +63,7 @@ class ContractMonitor:
         strict: bool = False,
         spec: str | PathLike[str] | None = None,
     ) -> None:
-        """Nothing is read or checked yet.
+        """Nothing is read or checked yet. Bad arguments raise `ValueError` or `TypeError`.
 
         Args:
             sample: share of the answers to check, from 0 to 1. A check takes about as long as reading the page does.
@@ -97,7 +97,8 @@ class ContractMonitor:
     def watch(self, client: DLQClient | AsyncDLQClient) -> None:
         """Look at this client's answers from now on, and at those of its `low_level`.
 
-        Reads the spec, which takes a tenth of a second the first time. Watching a client twice changes nothing.
+        Reads the spec, which takes a tenth of a second the first time. Watching a client twice changes nothing. Raises
+        `OSError` if the spec cannot be read, `ValueError` if it is no OpenAPI document.
         """
         if self._contract is None:
             self._contract = Contract(read_spec(spec_path() if self._spec is None else Path(self._spec).absolute()))

@@ -24,14 +24,19 @@ from .samples import NEWEST, sample_runs
 class Emulator:
     """The dead-letter queue service, on loopback, in a thread of this process.
 
-    `runs` is a number of sample runs, or the payloads to start with. Sample runs are made when they are needed, so
-    there may be millions. `newest` (Unix milliseconds) says when the first of them failed; see `failed_runs`.
-
-    `refail` and `refail_after` are those of `Settings`. Passed together with `settings`, they replace its values, in a
-    copy.
-
     The queue outlives `stop()`, and a later `start()` listens on the same port again. Raises ValueError for a host that
     is not loopback, an empty token, sample runs that would be from before 1970, and a bad `refail` or `refail_after`.
+
+    Args:
+        runs: a number of sample runs, or the payloads to start with. Sample runs are made when they are needed, so
+            there may be millions.
+        newest: when the first of the sample runs failed, in Unix milliseconds; see `failed_runs`.
+        host: localhost, or a loopback address.
+        port: where to listen; 0 takes one that is free.
+        token: what clients must send.
+        settings: how it behaves.
+        refail: that of `Settings`. It replaces the value of `settings`, in a copy.
+        refail_after: as `refail`, in seconds.
 
     In the examples below `emulator` is such an emulator.
 
@@ -39,9 +44,10 @@ class Emulator:
     from upstash_workflow_dlq import DLQClient
     from upstash_workflow_dlq.emulator import Emulator
 
-    with Emulator(runs=3) as emulator, DLQClient(emulator.token, base_url=emulator.url) as dlq:
-        dlq.resume_many(all=True, retries=5)
-        print([started.kind for started in emulator.started])  # ['resume', 'resume', 'resume']
+    with Emulator(runs=3) as emulator:
+        with DLQClient(emulator.token, base_url=emulator.url) as dlq:
+            dlq.resume_many(all=True, retries=5)
+        print(emulator.started[0].overrides["upstash-retries"])  # 5
         print(emulator.runs)  # []
     ```
     """

@@ -20,9 +20,10 @@ class Settings:
     from upstash_workflow_dlq import DLQClient
     from upstash_workflow_dlq.emulator import Emulator, Settings, faults
 
-    bad_day = Settings(null={"workflowUrl"}, empty_pages=2, fault_shares={faults.slow(0.1): 0.5})
-    with Emulator(runs=250, settings=bad_day) as emulator, DLQClient(emulator.token, base_url=emulator.url) as dlq:
-        print(dlq.count())  # 250
+    bad_day = Settings(empty_pages=2, fault_shares={faults.slow(0.1): 0.5})
+    with Emulator(runs=250, settings=bad_day) as emulator:
+        with DLQClient(emulator.token, base_url=emulator.url) as dlq:
+            print(dlq.count())  # 250
     ```
     """
 

@@ -44,13 +44,11 @@ class AsyncRedrive:
 
 
     async def main() -> None:
-        async with (
-            AsyncDLQClient() as dlq,
-            await AsyncRedrive.plan("email.redrive", dlq, "restart", label="email") as redrive,
-        ):
-            async for wave in redrive.run(dlq, rate=5):
-                print(wave)
-            print(await redrive.status())
+        async with AsyncDLQClient() as dlq:
+            redrive = await AsyncRedrive.plan("all.redrive", dlq, "resume", all=True)
+            async with redrive:
+                async for wave in redrive.run(dlq, rate=5):
+                    print(wave)
 
 
     asyncio.run(main())

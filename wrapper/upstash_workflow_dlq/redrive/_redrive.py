@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 class Redrive:
     """Resumes, restarts or deletes many failed runs at a given rate, in waves, each run at most once.
 
-    It is a file, the journal. Whoever has the file can look, stop and go on. Use it in a `with`, or close it.
+    It is a file, the journal. Whoever has the file can look, stop and go on. Use it in a `with`, or close it. Methods
+    raise `JournalError` if the file cannot be used.
 
     In the examples below `redrive` is such a redrive, and `dlq` an open `DLQClient`.
 
@@ -78,8 +79,9 @@ class Redrive:
         from upstash_workflow_dlq.triage import summarize
 
         largest = summarize(dlq.scan()).groups[0]
-        with Redrive.plan("largest.redrive", dlq, "resume", fingerprint=largest.key, retries=5) as redrive:
-            print(redrive.status().total, "runs to resume, all because of", largest.failure)
+        chosen = {"fingerprint": largest.key, "retries": 5}
+        with Redrive.plan("largest.redrive", dlq, "resume", **chosen) as redrive:
+            print(redrive.status().total, "runs, which failed alike:", largest.failure)
         ```
         """
         wanted = Selection(action, selection)
@@ -109,7 +111,8 @@ class Redrive:
         Raises `RedrivePaused` if too many runs of a wave fail again or are refused; `RedriveRunning` if somebody else
         runs the journal; `RedriveError` if the client is of another queue, or none of the next runs is in it. A rate
         limit slows it down. Any other error of the client ends it. Whatever ends it, the journal knows what was done,
-        and the next `run` goes on. Ctrl-C, or leaving the loop, waits for the requests that are under way.
+        and the next `run` goes on. Ctrl-C, or leaving the loop, waits for the requests that are under way. Bad settings
+        raise `ValueError` or `TypeError` at once.
 
         Args:
             dlq: the queue. With `retry=None` it stops sooner, and nothing else changes: a redrive waits by itself.
@@ -213,7 +216,10 @@ class Redrive:
         return self._file.failed_run(dlq_id)
 
     def set_rate(self, rate: float) -> None:
-        """Runs a second, at most. The process that runs the journal obeys within a second."""
+        """Runs a second, at most. The process that runs the journal obeys within a second.
+
+        Raises `ValueError` unless `rate` is above 0 and up to 10,000.
+        """
         self._file.set_rate(rate)
 
     def close(self) -> None:

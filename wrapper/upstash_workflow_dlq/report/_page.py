@@ -37,6 +37,7 @@ def render(
     """A page of HTML that needs nothing else. Write it as UTF-8.
 
     All runs are counted, as `triage.summarize` counts them. Memory and page grow with the rows, not with the runs.
+    Raises `ValueError` for a naive `generated_at`, a `retention` that is not above zero, and `rows` below 0.
 
     Args:
         runs: any iterable, such as `dlq.scan()`. Runs of an async client are collected first.
@@ -52,8 +53,8 @@ def render(
 
     from upstash_workflow_dlq.report import render
 
-    page = render(dlq.scan(label="billing"), title="Billing", retention=timedelta(days=7))
-    Path("billing.html").write_text(page, "utf-8")
+    page = render(dlq.scan(), title="Last night", retention=timedelta(days=7))
+    Path("report.html").write_text(page, "utf-8")
     ```
     """
     now = datetime.now(UTC) if generated_at is None else generated_at
