@@ -132,7 +132,7 @@ def test_circumstances_are_those_of_examples() -> None:
 @pytest.fixture(scope="module")
 def payloads() -> list[dict[str, Any]]:
     """Failed a moment ago, a minute apart. More than 50 have the label "billing": a bulk call takes two requests."""
-    return failed_runs(240, newest=time.time_ns() // 1_000_000)
+    return failed_runs(200, newest=time.time_ns() // 1_000_000)
 
 
 @pytest.fixture

@@ -45,7 +45,9 @@ class AsyncRedrive:
 
     async def main() -> None:
         async with AsyncDLQClient() as dlq:
-            redrive = await AsyncRedrive.plan("all.redrive", dlq, "resume", all=True)
+            redrive = await AsyncRedrive.plan(
+                "email.redrive", dlq, "resume", label="email"
+            )
             async with redrive:
                 async for wave in redrive.run(dlq, rate=5):
                     print(wave)
