@@ -27,7 +27,25 @@ OptionsT = TypeVar("OptionsT", "BulkOptions", "StartOptions")
 
 
 class AsyncDLQClient(BaseClient["AsyncConnection", "httpx.AsyncBaseTransport"]):
-    """`DLQClient` for asyncio and trio. Tasks of one event loop may share a client. Close it, or use `async with`."""
+    """`DLQClient` for asyncio and trio. Tasks of one event loop may share a client. Close it, or use `async with`.
+
+    ```python
+    import asyncio
+
+    from upstash_workflow_dlq import AsyncDLQClient
+
+
+    async def main() -> None:
+        async with AsyncDLQClient() as dlq:
+            async for run in dlq.list(label="billing", limit=3):
+                print(run.dlq_id, run.failure)
+            started = await dlq.resume_many(label="billing", response_status=500)
+            print(len(started), "resumed")
+
+
+    asyncio.run(main())
+    ```
+    """
 
     def _connect(
         self,

@@ -96,6 +96,14 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         is added on the way out. It checks nothing: an empty id, or a bulk call without filters, means the whole queue.
         A status that the spec does not name raises `upstash_workflow_rest.errors.UnexpectedStatus`; one that no
         standard names, also from calls of its httpx client.
+
+        ```python
+        from upstash_workflow_rest.api.dlq import list_failed_runs
+
+        # With AsyncDLQClient: await list_failed_runs.asyncio_detailed(…)
+        answer = list_failed_runs.sync_detailed(client=dlq.low_level, count=10)
+        print(answer.headers.get("RateLimit-Remaining"), "requests are left today")
+        ```
         """
         from ._net.low_level import low_level_client
 
@@ -121,6 +129,16 @@ class BaseClient(Generic[ConnectionT, TransportT]):
         Append a plain function, for the async client too. When it is called the body has been read; the retries are
         over; `response.request` has no token. What it raises is raised from the call. Use it for metrics, recorders
         and checks.
+
+        ```python
+        import logging
+
+        def note(response):
+            logging.info("%s: %s", response.request.url.path, response.status_code)
+
+        dlq.response_hooks.append(note)
+        print(dlq.count())
+        ```
         """
         return self._connection.sender.hooks
 

@@ -28,6 +28,16 @@ class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
 
     Methods raise the errors of `upstash_workflow_dlq.errors`. Bad arguments raise `ValueError` or `TypeError` before
     anything is sent.
+
+    In the examples below `dlq` is such a client.
+
+    ```python
+    from upstash_workflow_dlq import DLQClient
+
+    with DLQClient() as dlq:
+        for run in dlq.list(label="billing", limit=3):
+            print(run.dlq_id, run.workflow_url, run.failure)
+    ```
     """
 
     def _connect(
@@ -69,6 +79,14 @@ class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
             limit: stop after so many runs; None lists all.
             prefetch: read the next page in the background while you look at this one. Leaving the loop stops that.
             **filters: see `RunFilters`.
+
+        ```python
+        from datetime import UTC, datetime, timedelta
+
+        yesterday = datetime.now(UTC) - timedelta(days=1)
+        for run in dlq.list(label=["billing", "email"], from_date=yesterday, limit=20):
+            print(run.entered_at, run.workflow_url, run.failure)
+        ```
         """
         return FailedRuns(self._connection, Listing.parse(filters, cursor, page_size, limit, prefetch))
 
@@ -88,10 +106,19 @@ class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
         drops the requests under way.
 
         Args:
-            from_date: inclusive; None goes back past the longest retention.
+            from_date: inclusive, as in `RunFilters`; None goes back past the longest retention.
             to_date: inclusive; None has no end.
             workers: requests at a time, 1 to 64. At most twice as many pages wait for you.
             **filters: see `RunFilters`.
+
+        ```python
+        from collections import Counter
+        from datetime import UTC, datetime, timedelta
+
+        now = datetime.now(UTC)
+        runs = dlq.scan(now - timedelta(days=3), now)
+        print(Counter(run.failure.name for run in runs).most_common(5))
+        ```
         """
         from ._core.scan import ScanRequest
 
@@ -107,11 +134,23 @@ class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
         plain dict that can be pickled, or sent as JSON. They are equally long, so the runs in them may be many or none.
 
         Args:
-            from_date: inclusive.
+            from_date: inclusive, as in `RunFilters`.
             to_date: inclusive.
             parts: how many windows, 1 to 100,000. No window is shorter than a millisecond: a range of fewer
                 milliseconds gives fewer windows.
             **filters: are in each window.
+
+        ```python
+        import json
+        from datetime import UTC, datetime, timedelta
+
+        now = datetime.now(UTC)
+        windows = dlq.windows(now - timedelta(days=1), now, parts=24, label="billing")
+        tasks = [json.dumps(window) for window in windows]
+
+        # Elsewhere, for each of these:
+        print(dlq.count(**json.loads(tasks[-1])))
+        ```
         """
         from ._core.windows import windows
 
@@ -137,6 +176,14 @@ class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
         Args:
             run: the failed run, or its `dlq_id`.
             **overrides: what the new run does differently, see `Overrides`.
+
+        ```python
+        from datetime import timedelta
+
+        run = dlq.list(label="billing").first()
+        started = dlq.resume(run, retries=5, delay=timedelta(minutes=10))
+        print(run.dlq_id, "goes on as", started.workflow_run_id)
+        ```
         """
         from ._core.acting import resume_run
 
@@ -149,7 +196,16 @@ class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
         return self._connection.run(restart_run(run, overrides))
 
     def retry_failure_callback(self, run: FailedRun | str) -> StartedRun:
-        """Call the failure callback of `run` again. `BadRequestError` unless it failed. At most once, as `resume`."""
+        """Call the failure callback of `run` again. `BadRequestError` unless it failed. At most once, as `resume`.
+
+        ```python
+        from upstash_workflow_dlq import FailureFunctionState
+
+        failed = list(dlq.list(failure_function_state=FailureFunctionState.CALLBACK_FAIL))
+        for run in failed:
+            dlq.retry_failure_callback(run)
+        ```
+        """
         from ._core.acting import retry_callback
 
         return self._connection.run(retry_callback(run))
@@ -173,6 +229,15 @@ class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
         Args:
             dry_run: look, and do nothing.
             **options: see `BulkOptions` and `RunFilters`.
+
+        ```python
+        from datetime import UTC, datetime, timedelta
+
+        an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+        would = dlq.delete_many(label="digest", to_date=an_hour_ago, dry_run=True)
+        print(len(would), "runs, the first because of", would[0].failure)
+        print(dlq.delete_many(dlq_ids=would), "deleted")
+        ```
         """
         from ._core.bulk import delete_many
 
@@ -192,6 +257,15 @@ class DLQClient(BaseClient["Connection", "httpx.BaseTransport"]):
         Args:
             dry_run: look, and do nothing.
             **options: see `StartOptions`, `BulkOptions` and `RunFilters`.
+
+        ```python
+        would = dlq.resume_many(label="billing", response_status=[500, 502], dry_run=True)
+        print(len(would), "runs, the first because of", would[0].failure)
+
+        # Exactly what you have looked at, and none that failed since.
+        started = dlq.resume_many(dlq_ids=would, delay="5m", on_progress=print)
+        print([run.workflow_run_id for run in started])
+        ```
         """
         from ._core.bulk import resume_many
 

@@ -63,7 +63,20 @@ class ClientClosedError(DLQError, RuntimeError):
 
 
 class TransportError(DLQError):
-    """No answer arrived, or not all of it. `__cause__` is the httpx error."""
+    """No answer arrived, or not all of it. `__cause__` is the httpx error.
+
+    ```python
+    from upstash_workflow_dlq import TransportError
+
+    run = dlq.list(label="billing").first()
+    try:
+        dlq.resume(run)
+    except TransportError:
+        # A dry run by ids returns those that are still in the queue.
+        waiting = dlq.resume_many(dlq_ids=[run], dry_run=True)
+        print("resume it again" if waiting else "resumed, or taken by somebody else")
+    ```
+    """
 
 
 class APIError(DLQError):
@@ -162,6 +175,18 @@ class BulkError(DLQError):
     - A call by filters or `all=True`: make the same call with `cursor=error.cursor` (None starts at the beginning).
     - A call by ids: `dlq_ids=error.remaining, dry_run=True` returns those that are still in the queue; pass them as
       `dlq_ids`.
+
+    ```python
+    from upstash_workflow_dlq import BulkError
+
+    try:
+        started = dlq.resume_many(label="billing")
+    except BulkError as error:
+        print(error)
+        started = error.done
+        if not error.finished:
+            started += dlq.resume_many(label="billing", cursor=error.cursor)
+    ```
     """
 
     def __init__(

@@ -12,6 +12,12 @@ def safe(text: str) -> str:
     r"""The text on one line, with nothing that a terminal acts on.
 
     Escape sequences, overrides of direction, line breaks and all that cannot be seen are written as `\x1b` or `\u202e`.
+
+    ```python
+    from upstash_workflow_dlq.harmless import safe
+
+    print(safe("\x1b[2Jall is well"))  # \x1b[2Jall is well
+    ```
     """
     if text.isprintable():
         return text
@@ -28,6 +34,13 @@ def safe_lines(text: str) -> list[str]:
 
 
 def spreadsheet(text: str) -> str:
-    """The text as a CSV cell that is no formula: what looks like one gets an apostrophe in front."""
+    """The text as a CSV cell that is no formula: what looks like one gets an apostrophe in front.
+
+    ```python
+    from upstash_workflow_dlq.harmless import spreadsheet
+
+    print(spreadsheet("=1+1"))  # '=1+1
+    ```
+    """
     shown = safe(text)
     return f"'{shown}" if shown.lstrip().startswith(FORMULA) else shown

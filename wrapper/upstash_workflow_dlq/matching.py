@@ -1,9 +1,10 @@
 """Whether a failed run matches filters: those of the client, and three that look at why it failed. Pure.
 
 ```python
-from upstash_workflow_dlq.matching import matches
+from upstash_workflow_dlq.matching import Matcher
 
-timeouts = [run for run in runs if matches(run, label="billing", contains="timed out")]
+lost = Matcher({"label": ["billing", "search"], "contains": "connection"})
+print(sum(1 for run in dlq.scan() if lost.matches(run)))
 ```
 """
 
@@ -123,7 +124,7 @@ _READERS: dict[str, Callable[[FailedRun], Any]] = {
 
 
 def matches(run: FailedRun, **filters: Unpack[MatchFilters]) -> bool:
-    """Whether a run matches all of these filters. For many runs, make a `Matcher` once."""
+    """Whether a run matches all of these filters. For many runs, make a `Matcher` once. Raises what that raises."""
     return Matcher(filters).matches(run)
 
 

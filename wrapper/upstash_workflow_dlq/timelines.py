@@ -23,7 +23,19 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class Timeline:
-    """Counts of equal spans of time, which grow so that there are never more than 200 of them."""
+    """Counts of equal spans of time, which grow so that there are never more than 200 of them.
+
+    ```python
+    from upstash_workflow_dlq.timelines import Timeline
+
+    timeline = Timeline()
+    for run in dlq.scan():
+        if run.entered_at is not None:
+            timeline.add(run.entered_at)
+    for start, count in timeline.result():
+        print(f"{start:%d %H:%M} {'#' * count}")
+    ```
+    """
 
     def __init__(self) -> None:
         self._width = timedelta(minutes=1)
@@ -36,7 +48,7 @@ class Timeline:
         return self._width
 
     def add(self, moment: datetime, count: int = 1) -> None:
-        """Count something that happened at `moment`, an aware datetime, `count` times."""
+        """Count something that happened at `moment`, an aware datetime, `count` times. `TypeError` if it is naive."""
         place = (moment - _NEVER) // self._width
         if not self._counts:
             self._least = self._most = place

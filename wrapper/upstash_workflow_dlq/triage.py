@@ -3,7 +3,7 @@
 ```python
 from upstash_workflow_dlq.triage import summarize
 
-for group in summarize(dlq.scan()).groups:
+for group in summarize(dlq.scan()).groups[:5]:
     print(group.count, group.failure, group.workflows)
 ```
 """
@@ -93,6 +93,15 @@ def fingerprint(run: FailedRun) -> str:
     It is made from the failure's name, from its message without what differs from run to run (ids, numbers, times,
     addresses), and from the workflow's path. Programs may remember it: the part before the hyphen is the version of the
     rules, and will be another one where they give another result.
+
+    ```python
+    from upstash_workflow_dlq.triage import fingerprint
+
+    known = {"1-0b1f22a4c9d8"}
+    for run in dlq.list(limit=20):
+        if fingerprint(run) not in known:
+            print("new:", run.failure)
+    ```
     """
     try:
         failure = run.failure
@@ -122,6 +131,16 @@ def kept_for(age: timedelta, retention: timedelta | None = None) -> timedelta:
     """How much longer the service keeps a run that entered the queue an `age` ago; negative if it is due.
 
     If the `retention` of the plan is unknown, at least: by the shortest of all plans that such a run can be on.
+
+    ```python
+    from datetime import timedelta
+
+    from upstash_workflow_dlq.triage import kept_for
+
+    age = timedelta(days=4)
+    print(kept_for(age, retention=timedelta(days=30)))  # 26 days, 0:00:00
+    print(kept_for(age))  # 3 days, 0:00:00
+    ```
     """
     return (retention or next((span for span in _RETENTIONS if age < span), _RETENTIONS[-1])) - age
 
@@ -206,7 +225,16 @@ def summarize(runs: Iterable[FailedRun], *, by: By = "failure") -> Summary:
     """Groups `runs` by failure, workflow, label, status, or by the hour or day of their failure.
 
     The key is "" for runs that have nothing of the kind. A run counts in the group of each of its labels. Memory grows
-    with the number of groups, not of runs. For runs that come asynchronously, see `Summarizer`.
+    with the number of groups, not of runs. For runs that come asynchronously, see `Summarizer`. Raises `ValueError` for
+    another `by`.
+
+    ```python
+    from upstash_workflow_dlq.triage import summarize
+
+    summary = summarize(dlq.scan(), by="label")
+    for group in summary.groups:
+        print(f"{group.count:5} of {summary.total} {group.key}, since {group.first}")
+    ```
     """
     summarizer = Summarizer(by=by)
     for run in runs:
@@ -215,7 +243,29 @@ def summarize(runs: Iterable[FailedRun], *, by: By = "failure") -> Summary:
 
 
 class Summarizer:
-    """Groups runs one by one, wherever they come from: `add` each of them, then take the `summary`."""
+    """Groups runs one by one, wherever they come from: `add` each of them, then take the `summary`.
+
+    Args:
+        by: as in `summarize`.
+
+    ```python
+    import asyncio
+
+    from upstash_workflow_dlq import AsyncDLQClient
+    from upstash_workflow_dlq.triage import Summarizer
+
+
+    async def main() -> None:
+        summarizer = Summarizer(by="workflow")
+        async with AsyncDLQClient() as dlq:
+            async for run in dlq.scan():
+                summarizer.add(run)
+        print(summarizer.summary().groups[0])
+
+
+    asyncio.run(main())
+    ```
+    """
 
     def __init__(self, *, by: By = "failure") -> None:
         if by not in get_args(By):

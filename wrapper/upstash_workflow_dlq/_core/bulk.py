@@ -54,6 +54,14 @@ class BulkOptions(RunFilters, total=False):
         cursor: where a call with the same filters stopped, from its `BulkError`.
         on_batch: called with what each batch did, as soon as it is known: the started runs; for deletes, their number.
         on_progress: called after each batch with the number of runs done so far.
+
+    ```python
+    started = []
+    try:
+        dlq.resume_many(label="email", on_batch=started.extend)
+    finally:
+        print("resumed", [run.workflow_run_id for run in started])
+    ```
     """
 
     dlq_ids: Iterable[FailedRun | str] | AsyncIterable[FailedRun | str] | FailedRun | str | None

@@ -113,6 +113,13 @@ class RunFilters(ScanFilters, total=False):
     Dates are aware datetimes, ints of Unix milliseconds (of this century, since others are seconds by mistake), or
     ISO 8601 strings with an offset. A value with a comma is refused, because the service would split it; so is one with
     control characters, which it may read as an empty one.
+
+    ```python
+    from upstash_workflow_dlq import RunFilters
+
+    lost: RunFilters = {"label": ["billing", "email"], "response_status": [502, 504]}
+    print(dlq.count(**lost), "of", dlq.count())
+    ```
     """
 
     from_date: Annotated[DateLike | None, Filter("fromDate", _milliseconds)]
@@ -179,6 +186,13 @@ def parse_filters(filters: Mapping[str, object]) -> dict[str, Any]:
     """The filters that are given, checked as every call checks them: texts in lists, dates as Unix milliseconds.
 
     Raises `ValueError` and `TypeError`.
+
+    ```python
+    from upstash_workflow_dlq import parse_filters
+
+    since = "2025-07-18T11:00:00+02:00"
+    print(parse_filters({"from_date": since}))  # {'from_date': 1752829200000}
+    ```
     """
     parsed = Filters.parse(filters)
     return {**parsed.query, **({"response_status": parsed.response_status} if parsed.response_status else {})}

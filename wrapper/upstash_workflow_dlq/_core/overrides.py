@@ -14,13 +14,22 @@ __all__ = ["FlowControl", "Overrides"]
 
 @dataclass(frozen=True)
 class FlowControl:
-    """Limits shared by all runs with the same key.
+    """Limits shared by all runs with the same key. A call that is given one without any limit raises `ValueError`.
 
     Args:
         key: names the limits.
         parallelism: steps at once, at least 1.
         rate: starts in each period, at least 1.
-        period: length of a period: a timedelta or an int of whole seconds, or a string such as "1m".
+        period: length of a period: a timedelta of whole seconds, an int of seconds, or a string such as "1m".
+
+    ```python
+    from datetime import timedelta
+
+    from upstash_workflow_dlq import FlowControl
+
+    gently = FlowControl("payments", rate=10, period=timedelta(minutes=1))
+    dlq.resume_many(label="billing", flow_control=gently)
+    ```
     """
 
     key: str
@@ -33,12 +42,20 @@ class Overrides(TypedDict, total=False):
     """What replaces the settings that a run was first started with. None means not given.
 
     Attributes:
-        retries: how often a step is retried.
+        retries: how often a step is retried, 0 or more.
         delay: how long to wait before the start; a timedelta of whole seconds, or a string such as "10s" or "5m".
         retry_delay: expression for the milliseconds between retries, such as "pow(2, retried) * 1000".
         flow_control: a `FlowControl`.
         label: one or several labels.
         failure_callback: URL to call if the run fails for good.
+
+    ```python
+    from upstash_workflow_dlq import Overrides
+
+    again: Overrides = {"retries": 5, "delay": "10m", "label": ["billing", "again"]}
+    # The label beside them is a filter.
+    dlq.restart_many(label="billing", overrides=again)
+    ```
     """
 
     retries: int | None

@@ -57,6 +57,16 @@ def bulk_progress(interrupt: BaseException) -> BulkProgress | None:
 
     asyncio turns cancellations into other exceptions, such as a timeout or a KeyboardInterrupt: so it also looks at
     what the exception comes from. The fate of the request under way is unknown.
+
+    ```python
+    from upstash_workflow_dlq import bulk_progress
+
+    try:
+        dlq.resume_many(label="billing")
+    except KeyboardInterrupt as interrupt:
+        progress = bulk_progress(interrupt)
+        print(len(progress.done), "resumed; go on from", progress.cursor)
+    ```
     """
     for error in causes(interrupt):
         progress: object = getattr(error, "bulk_progress", None)

@@ -30,6 +30,12 @@ class FailedRun(ResponseView):
     A field that is absent or null is None (empty for collections). Reading a field of the wrong type raises
     `InvalidResponseError` and affects no other field. Times are aware UTC datetimes, exact to the millisecond. Fields
     marked "undocumented" are in real payloads but not in the vendor's schema.
+
+    ```python
+    run = dlq.list(response_status=489).first()
+    print(run.workflow_run_id, run.failure.name, run.failure.message)
+    print(run.headers["content-type"], run.response_json(), run.initial_payload)
+    ```
     """
 
     __slots__ = ("_content", "_head")
@@ -69,7 +75,10 @@ class FailedRun(ResponseView):
 
     @classmethod
     def from_json(cls, content: bytes) -> Self:
-        """The run described by a JSON object, such as `to_json` gives. Most of it is decoded when it is first read."""
+        """The run described by a JSON object, such as `to_json` gives. Most of it is decoded when it is first read.
+
+        Raises `InvalidResponseError` if `content` is something else.
+        """
         from .json import decode_head
 
         if (head := decode_head(content)) is not None:
@@ -251,7 +260,13 @@ class FailedRun(ResponseView):
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """Steps that were completed before the one that failed, as far as `body` has them; decoded each time."""
+        """Steps that were completed before the one that failed, as far as `body` has them; decoded each time.
+
+        ```python
+        for step in run.steps:
+            print(step.id, step.name, step.output)
+        ```
+        """
         return completed_steps(self.body)
 
     @property
@@ -273,13 +288,24 @@ class FailedRun(ResponseView):
     def expires_at(self, retention: timedelta) -> datetime | None:
         """When the service drops this entry, if it keeps entries so long. None if `entered_at` is.
 
-        The retention depends on the plan: from 3 days to 3 months.
+        The retention depends on the plan: from 3 days to 3 months. Raises `ValueError` unless it is above zero.
+
+        ```python
+        from datetime import timedelta
+
+        # Of a plan that keeps failed runs for a week.
+        ends = [run.expires_at(timedelta(days=7)) for run in dlq.scan()]
+        print("the first one ends at", min(filter(None, ends)))
+        ```
         """
         return times.later(self.entered_at, "retention", retention)
 
     @property
     def message(self) -> WorkflowDLQMessage:
-        """The generated model of this payload, made anew each time. Known fields that are null are left out."""
+        """The generated model of this payload, made anew each time. Known fields that are null are left out.
+
+        Raises `InvalidResponseError` if the payload does not fit it.
+        """
         return self._modelled(
             lambda payload: generated.model(
                 {key: value for key, value in payload.items() if value is not None or key not in self._KNOWN}

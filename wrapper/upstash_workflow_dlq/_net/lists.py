@@ -24,7 +24,10 @@ __all__ = ["AsyncFailedRuns", "AsyncScannedRuns", "FailedRuns", "ScannedRuns"]
 
 
 class FailedRuns:
-    """Failed runs, read page by page while iterating. Iterating again reads again. Holds one page at a time."""
+    """Failed runs, read page by page while iterating. Iterating again reads again. Holds one page at a time.
+
+    After an error, the same iterator continues where it was. Raises `RuntimeError` where two threads read from one.
+    """
 
     def __init__(self, connection: Connection, listing: Listing) -> None:
         self._connection = connection
@@ -42,7 +45,23 @@ class FailedRuns:
         return RunIterator(self._pages(exact_cursors=False))
 
     def pages(self) -> Iterator[Page]:
-        """The same runs by page, each with the cursor to continue from."""
+        """The same runs by page, each with the cursor to continue from.
+
+        Raises `InvalidResponseError` if the service sends more runs than a `limit` has room for: the cursor would skip
+        them.
+
+        ```python
+        from pathlib import Path
+
+        kept = Path("cursor.txt")
+        for page in dlq.list(label="billing", page_size=20).pages():
+            print(len(page.runs), "runs")
+            kept.write_text(page.cursor or "")
+
+        # To go on from there another time:
+        rest = dlq.list(label="billing", cursor=kept.read_text() or None)
+        ```
+        """
         return PageIterator(self._pages(exact_cursors=True))
 
     def first(self) -> FailedRun | None:
@@ -60,7 +79,10 @@ class FailedRuns:
 
 
 class ScannedRuns:
-    """Failed runs, read in parallel while iterating, in no order. Iterating again reads again."""
+    """Failed runs, read in parallel while iterating, in no order. Iterating again reads again.
+
+    After an error, the same iterator continues where it was. Raises `RuntimeError` where two threads read from one.
+    """
 
     def __init__(self, connection: Connection, request: ScanRequest) -> None:
         self._connection = connection

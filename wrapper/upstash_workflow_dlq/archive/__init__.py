@@ -1,6 +1,7 @@
 """What the queue forgets: failed runs in one SQLite file, with their payloads as they were received.
 
 ```python
+from upstash_workflow_dlq import DLQClient
 from upstash_workflow_dlq.archive import Archive
 
 with DLQClient() as dlq, Archive("failed.db") as archive:

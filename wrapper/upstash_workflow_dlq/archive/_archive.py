@@ -50,7 +50,19 @@ class Stats(NamedTuple):
 class Archive:
     """Failed runs in one SQLite file. Threads may share an archive. Close it, or use it in a `with`.
 
-    The file is made by what first writes to it. Several programs may write to it and read it at once.
+    The file is made by what first writes to it. Several programs may write to it and read it at once. Methods raise
+    `ArchiveError` if it cannot be read or written, and where there is none yet to be read; `ValueError` and `TypeError`
+    for bad filters.
+
+    In the examples below `archive` is such an archive, and `dlq` an open `DLQClient`.
+
+    ```python
+    from upstash_workflow_dlq.archive import Archive
+
+    with Archive("failed.db") as archive:
+        found = archive.sync(dlq)
+        print(f"{found.new} new runs, {found.gone} have left the queue")
+    ```
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -93,7 +105,7 @@ class Archive:
 
         Without filters, runs that have left the queue are marked with the time when that was noticed; one that comes
         back is unmarked. What is reported is on the disk: an interrupted sync loses nothing of it, and the next one
-        goes on.
+        goes on. Raises what `dlq.scan` raises, too.
 
         Args:
             dlq: the queue.
@@ -133,6 +145,13 @@ class Archive:
         Args:
             runs: any failed runs. Up to 1,000 of them are read before the first is given back.
             origin: the name of their queue, as in `sync`.
+
+        ```python
+        would = dlq.delete_many(label="billing", dry_run=True)
+        # All are on the disk before the first is deleted.
+        kept = archive.keep(would, origin=dlq.base_url)
+        print(dlq.delete_many(dlq_ids=kept), "deleted")
+        ```
         """
         with self._writing() as connection:
             writer = Writer(connection)
@@ -172,6 +191,14 @@ class Archive:
 
         Args:
             **filters: see `ArchiveFilters`.
+
+        ```python
+        from datetime import UTC, datetime, timedelta
+
+        last_month = datetime.now(UTC) - timedelta(days=30)
+        for run in archive.runs(contains="connection", from_date=last_month):
+            print(run.entered_at, run.workflow_run_id, run.failure)
+        ```
         """
         for payloads in self._payloads(filters):
             yield from map(FailedRun.from_json, payloads)
@@ -223,6 +250,11 @@ class Archive:
         Args:
             by: what they are grouped by.
             **filters: see `ArchiveFilters`.
+
+        ```python
+        for group in archive.summarize(by="day", label="billing").groups:
+            print(group.key, group.count)
+        ```
         """
         return self._read(lambda connection: Grouping(connection, Selected(connection, filters), by).summary())
 
@@ -267,11 +299,17 @@ class Archive:
 
         `.jsonl` and `.jsonl.gz` hold the payloads as they were received. `.csv` and `.parquet` (extra `parquet`) have
         columns, see docs/archive.md; a path that ends in `/` is a folder of Parquet files, one for each day. A file
-        that is there is replaced once the new one is whole.
+        that is there is replaced once the new one is whole. Raises `ArchiveError` for any other name, without the
+        extra, and if it cannot be written.
 
         Args:
             path: the file or folder.
             **filters: see `ArchiveFilters`.
+
+        ```python
+        archive.export("billing.csv", label="billing")
+        print(archive.export("failed.jsonl.gz"), "runs")
+        ```
         """
         from ._exporting import Export
 

@@ -41,6 +41,16 @@ class ContractMonitor:
     from any number of threads. It does not change the answers, and logs its own failures.
 
     The first time a drift is seen, it is logged as a warning to `upstash_workflow_dlq.contract`. Then it is counted.
+
+    ```python
+    from upstash_workflow_dlq.contract import ContractMonitor
+
+    monitor = ContractMonitor(ignore={"messageId", "notBefore"})
+    with monitor.watching(dlq):
+        print(dlq.count())
+    for drift in monitor.report():
+        print(drift.count, drift)
+    ```
     """
 
     def __init__(
@@ -53,7 +63,7 @@ class ContractMonitor:
         strict: bool = False,
         spec: str | PathLike[str] | None = None,
     ) -> None:
-        """Nothing is read or checked yet.
+        """Nothing is read or checked yet. Bad arguments raise `ValueError` or `TypeError`.
 
         Args:
             sample: share of the answers to check, from 0 to 1. A check takes about as long as reading the page does.
@@ -87,7 +97,8 @@ class ContractMonitor:
     def watch(self, client: DLQClient | AsyncDLQClient) -> None:
         """Look at this client's answers from now on, and at those of its `low_level`.
 
-        Reads the spec, which takes a tenth of a second the first time. Watching a client twice changes nothing.
+        Reads the spec, which takes a tenth of a second the first time. Watching a client twice changes nothing. Raises
+        `OSError` if the spec cannot be read, `ValueError` if it is no OpenAPI document.
         """
         if self._contract is None:
             self._contract = Contract(read_spec(spec_path() if self._spec is None else Path(self._spec).absolute()))

@@ -24,14 +24,32 @@ from .samples import NEWEST, sample_runs
 class Emulator:
     """The dead-letter queue service, on loopback, in a thread of this process.
 
-    `runs` is a number of sample runs, or the payloads to start with. Sample runs are made when they are needed, so
-    there may be millions. `newest` (Unix milliseconds) says when the first of them failed; see `failed_runs`.
-
-    `refail` and `refail_after` are those of `Settings`. Passed together with `settings`, they replace its values, in a
-    copy.
-
     The queue outlives `stop()`, and a later `start()` listens on the same port again. Raises ValueError for a host that
     is not loopback, an empty token, sample runs that would be from before 1970, and a bad `refail` or `refail_after`.
+
+    Args:
+        runs: a number of sample runs, or the payloads to start with. Sample runs are made when they are needed, so
+            there may be millions.
+        newest: when the first of the sample runs failed, in Unix milliseconds; see `failed_runs`.
+        host: localhost, or a loopback address.
+        port: where to listen; 0 takes one that is free.
+        token: what clients must send.
+        settings: how it behaves.
+        refail: that of `Settings`. It replaces the value of `settings`, in a copy.
+        refail_after: as `refail`, in seconds.
+
+    In the examples below `emulator` is such an emulator.
+
+    ```python
+    from upstash_workflow_dlq import DLQClient
+    from upstash_workflow_dlq.emulator import Emulator
+
+    with Emulator(runs=3) as emulator:
+        with DLQClient(emulator.token, base_url=emulator.url) as dlq:
+            dlq.resume_many(all=True, retries=5)
+        print(emulator.started[0].overrides["upstash-retries"])  # 5
+        print(emulator.runs)  # []
+    ```
     """
 
     def __init__(
@@ -131,6 +149,13 @@ class Emulator:
         A `dlqId` like `<ms>-<n>` also says where the run stands in the queue; a run with any other id enters it now.
         Raises ValueError for an id that is taken, empty or not a string, and ValueError or TypeError for a payload that
         is not JSON; nothing is added then.
+
+        ```python
+        from upstash_workflow_dlq.emulator import failed_runs
+
+        [sample] = failed_runs(1)
+        emulator.add({**sample, "labels": ["billing"], "responseStatus": 500})
+        ```
         """
         return self._queue.add(payloads)
 
@@ -150,6 +175,18 @@ class Emulator:
         `method` and `path` limit this to requests with that method, and with a path (as sent) that starts with that
         one; the first `after` of them pass unharmed. A request meets the earliest planned fault that matches it.
         Raises ValueError for `times` below 1 or `after` below 0.
+
+        ```python
+        from upstash_workflow_dlq import DLQClient, RateLimitError
+        from upstash_workflow_dlq.emulator import faults
+
+        emulator.fail(faults.daily_limit(), method="GET")
+        with DLQClient(emulator.token, base_url=emulator.url) as dlq:
+            try:
+                dlq.count()
+            except RateLimitError as error:
+                print(error.kind)  # daily
+        ```
         """
         self._plan.add(fault, times=times, method=method, path=path or "", after=after)
 

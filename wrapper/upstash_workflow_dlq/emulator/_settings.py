@@ -15,6 +15,16 @@ class Settings:
     """How the emulator behaves. Fields may be changed while it runs; a change applies from the next request on.
 
     Raises ValueError, also when a field is changed, for a `refail` or `refail_after` that cannot be.
+
+    ```python
+    from upstash_workflow_dlq import DLQClient
+    from upstash_workflow_dlq.emulator import Emulator, Settings, faults
+
+    bad_day = Settings(empty_pages=2, fault_shares={faults.slow(0.1): 0.5})
+    with Emulator(runs=250, settings=bad_day) as emulator:
+        with DLQClient(emulator.token, base_url=emulator.url) as dlq:
+            print(dlq.count())  # 250
+    ```
     """
 
     latency: float = 0.0

@@ -30,6 +30,13 @@ def failed_runs(count: int, *, newest: int = NEWEST) -> list[dict[str, Any]]:
 
     The first one is the recorded run. The same arguments give the same runs, and fewer runs are the beginning of more.
     Another `newest` moves all times, and so the ids, and changes nothing else. Raises ValueError for a negative count.
+
+    ```python
+    from upstash_workflow_dlq.emulator import failed_runs
+
+    newest, older = failed_runs(2)
+    print(newest["dlqId"], newest["responseStatus"])  # 1752829295505-0 489
+    ```
     """
     return [run.payload() for run in sample_runs(count, newest)]
 

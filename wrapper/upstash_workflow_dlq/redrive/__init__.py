@@ -1,8 +1,15 @@
 """Brings many failed runs back without making it worse: at a rate, in waves with a canary, each run at most once.
 
-with DLQClient() as dlq, Redrive.plan("billing.redrive", dlq, "resume", label="billing") as redrive:
-    for wave in redrive.run(dlq, rate=5, max_failures=0.1):
-        print(wave)
+```python
+from upstash_workflow_dlq import DLQClient
+from upstash_workflow_dlq.redrive import Redrive
+
+with DLQClient() as dlq:
+    redrive = Redrive.plan("billing.redrive", dlq, "resume", label="billing")
+    with redrive:
+        for wave in redrive.run(dlq, rate=5, max_failures=0.1):
+            print(wave)
+```
 """
 
 from ._async_redrive import AsyncRedrive

@@ -34,7 +34,28 @@ T = TypeVar("T")
 
 
 class AsyncRedrive:
-    """As `Redrive`. The journal is used in threads of its own, so that the event loop does not wait for the disk."""
+    """As `Redrive`. The journal is used in threads of its own, so that the event loop does not wait for the disk.
+
+    ```python
+    import asyncio
+
+    from upstash_workflow_dlq import AsyncDLQClient
+    from upstash_workflow_dlq.redrive import AsyncRedrive
+
+
+    async def main() -> None:
+        async with AsyncDLQClient() as dlq:
+            redrive = await AsyncRedrive.plan(
+                "email.redrive", dlq, "resume", label="email"
+            )
+            async with redrive:
+                async for wave in redrive.run(dlq, rate=5):
+                    print(wave)
+
+
+    asyncio.run(main())
+    ```
+    """
 
     def __init__(self, path: str | PathLike[str]) -> None:
         """As `Redrive`."""

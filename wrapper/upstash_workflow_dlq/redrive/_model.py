@@ -151,12 +151,14 @@ class RedriveStatus:
 class Settings:
     """How a redrive is run. Kept in the journal: what is not given is as it was last time.
 
+    Raises `ValueError` and `TypeError` for what cannot be.
+
     Attributes:
-        rate: runs a second, at most.
+        rate: runs a second, at most; above 0 and up to 10,000.
         canary: runs of the first wave, and of the first after a pause.
-        growth: how many times as many the next wave has.
+        growth: how many times as many the next wave has, 1 to 1,000.
         wave_max: runs of a wave, at most.
-        watch: how long to look, after a wave, for runs that fail again; zero looks once.
+        watch: how long to look, after a wave, for runs that fail again: up to a day; zero looks once.
         max_failures: the share of a wave (0 to 1) that may fail again or be refused. More than that, and it pauses.
     """
 

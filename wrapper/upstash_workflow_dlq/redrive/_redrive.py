@@ -26,7 +26,22 @@ if TYPE_CHECKING:
 class Redrive:
     """Resumes, restarts or deletes many failed runs at a given rate, in waves, each run at most once.
 
-    It is a file, the journal. Whoever has the file can look, stop and go on. Use it in a `with`, or close it.
+    It is a file, the journal. Whoever has the file can look, stop and go on. Use it in a `with`, or close it. Methods
+    raise `JournalError` if the file cannot be used.
+
+    In the examples below `redrive` is such a redrive, and `dlq` an open `DLQClient`.
+
+    ```python
+    from upstash_workflow_dlq.redrive import Redrive
+
+    with Redrive.plan("billing.redrive", dlq, "resume", label="billing") as redrive:
+        for wave in redrive.run(dlq, rate=5):
+            print(wave)
+
+    # Later, and in another process:
+    with Redrive("billing.redrive") as redrive:
+        print(redrive.status().remaining, "left")
+    ```
     """
 
     def __init__(self, path: str | PathLike[str]) -> None:
@@ -58,6 +73,16 @@ class Redrive:
             on_progress: called now and then with the number of runs so far.
             **selection: as in bulk calls, exactly one of `dlq_ids=` (runs or ids), filters, and `all=True`; and
                 `fingerprint=`, one or several, alone or with filters. Overrides too, by name or as `overrides=`.
+
+        ```python
+        from upstash_workflow_dlq.redrive import Redrive
+        from upstash_workflow_dlq.triage import summarize
+
+        largest = summarize(dlq.scan()).groups[0]
+        chosen = {"fingerprint": largest.key, "retries": 5}
+        with Redrive.plan("largest.redrive", dlq, "resume", **chosen) as redrive:
+            print(redrive.status().total, "runs, which failed alike:", largest.failure)
+        ```
         """
         wanted = Selection(action, selection)
         if action != "delete":
@@ -86,7 +111,8 @@ class Redrive:
         Raises `RedrivePaused` if too many runs of a wave fail again or are refused; `RedriveRunning` if somebody else
         runs the journal; `RedriveError` if the client is of another queue, or none of the next runs is in it. A rate
         limit slows it down. Any other error of the client ends it. Whatever ends it, the journal knows what was done,
-        and the next `run` goes on. Ctrl-C, or leaving the loop, waits for the requests that are under way.
+        and the next `run` goes on. Ctrl-C, or leaving the loop, waits for the requests that are under way. Bad settings
+        raise `ValueError` or `TypeError` at once.
 
         Args:
             dlq: the queue. With `retry=None` it stops sooner, and nothing else changes: a redrive waits by itself.
@@ -95,6 +121,20 @@ class Redrive:
             workers: requests at a time, at most; by default as many as the rate needs.
             on_progress: called with the status, a few times a second, in this thread.
             **settings: see `Settings`. They stay in the journal.
+
+        ```python
+        from datetime import timedelta
+
+        from upstash_workflow_dlq.redrive import RedrivePaused
+
+        try:
+            for wave in redrive.run(dlq, rate=5, canary=10, watch=timedelta(minutes=5)):
+                print(wave)
+        except RedrivePaused as paused:
+            print(paused)
+            for group in paused.groups:
+                print(group.count, group.failure)
+        ```
         """
         given(settings)
         check_workers(workers)
@@ -140,7 +180,14 @@ class Redrive:
             threads.stop()
 
     def status(self) -> RedriveStatus:
-        """How far it is. Also while another process runs it."""
+        """How far it is. Also while another process runs it.
+
+        ```python
+        status = redrive.status()
+        print(status.done, "of", status.total, "done,", status.time_left, "left")
+        print(status.paused or status.problem or "all is well")
+        ```
+        """
         return self._file.status()
 
     def settings(self) -> Settings:
@@ -148,7 +195,16 @@ class Redrive:
         return self._file.settings()
 
     def results(self) -> Iterator[RedriveResult]:
-        """What became of each run, in the order in which they were planned."""
+        """What became of each run, in the order in which they were planned.
+
+        ```python
+        from upstash_workflow_dlq.redrive import State
+
+        for result in redrive.results():
+            if result.state is not State.STARTED:
+                print(result.dlq_id, result.state, result.error)
+        ```
+        """
         return self._file.results()
 
     def failed_again(self) -> Summary:
@@ -160,7 +216,10 @@ class Redrive:
         return self._file.failed_run(dlq_id)
 
     def set_rate(self, rate: float) -> None:
-        """Runs a second, at most. The process that runs the journal obeys within a second."""
+        """Runs a second, at most. The process that runs the journal obeys within a second.
+
+        Raises `ValueError` unless `rate` is above 0 and up to 10,000.
+        """
         self._file.set_rate(rate)
 
     def close(self) -> None:

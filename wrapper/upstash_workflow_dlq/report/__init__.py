@@ -1,11 +1,4 @@
-"""Failed runs as one page of HTML, to look at and to send on (extra: `report`).
-
-```python
-from upstash_workflow_dlq.report import render
-
-Path("report.html").write_text(render(dlq.scan()), "utf-8")
-```
-"""
+"""Failed runs as one page of HTML, to look at and to send on (extra: `report`)."""
 
 try:
     from ._page import render

@@ -37,6 +37,7 @@ def render(
     """A page of HTML that needs nothing else. Write it as UTF-8.
 
     All runs are counted, as `triage.summarize` counts them. Memory and page grow with the rows, not with the runs.
+    Raises `ValueError` for a naive `generated_at`, a `retention` that is not above zero, and `rows` below 0.
 
     Args:
         runs: any iterable, such as `dlq.scan()`. Runs of an async client are collected first.
@@ -45,6 +46,16 @@ def render(
         rows: so many runs are in the table, the newest. None: all.
         bodies: whether the table has the bodies of requests and responses, and the results of steps.
         generated_at: an aware datetime that is taken for now.
+
+    ```python
+    from datetime import timedelta
+    from pathlib import Path
+
+    from upstash_workflow_dlq.report import render
+
+    page = render(dlq.scan(), title="Last night", retention=timedelta(days=7))
+    Path("report.html").write_text(page, "utf-8")
+    ```
     """
     now = datetime.now(UTC) if generated_at is None else generated_at
     if now.utcoffset() is None:
