@@ -344,7 +344,17 @@ def install_sdk(session: nox.Session, folder: str, version: str) -> None:
 
 @nox.session
 def distributed(session: nox.Session) -> None:
-    """The recipe of docs/past-one-machine.md: two processes of Dask read a queue, also when one of them is killed."""
+    """The recipes of docs/past-one-machine.md: Dask and Spark read a queue. Spark needs Java 17, which the machine has.
+
+    Dask does so with two processes, also when one of them is killed.
+    """
+    # In the order in which Spark looks for it.
+    java = Path(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else "java"
+    if shutil.which(java) is None:
+        session.error(
+            f"distributed runs Spark, which needs Java 17 or newer, and there is no {java}: install it (Debian: apt-get "
+            "install openjdk-17-jre-headless), or name its folder in JAVA_HOME"
+        )
     session.install("-e", ".[emulator]", *tools("distributed"))
     session.run("pytest", *(session.posargs or ("tests/distributed",)))
 
