@@ -319,7 +319,10 @@ def contract(session: nox.Session) -> None:
 
 @nox.session
 def interop(session: nox.Session) -> None:
-    """The vendor's SDKs and our client on the same emulated queue. Needs Node.js 20, so it is not part of bare nox."""
+    """The vendor's SDKs and our client on the same emulated queue, and what the pages about migrating say of both.
+
+    Needs Node.js 20, so it is not part of bare nox.
+    """
     missing = [program for program in ("node", "npm") if shutil.which(program) is None]
     if missing:
         session.error(
@@ -330,7 +333,7 @@ def interop(session: nox.Session) -> None:
         folders = [str(Path(folder, version)) for version in JAVASCRIPT_SDKS]
         for version, path in zip(JAVASCRIPT_SDKS, folders, strict=True):
             install_sdk(session, path, version)
-        session.run("python", "tests/interop/run.py", *folders)
+        session.run("python", "-m", "interop.run", *folders, env={"PYTHONPATH": str(ROOT / "tests")})
 
 
 def install_sdk(session: nox.Session, folder: str, version: str) -> None:
@@ -352,8 +355,8 @@ def distributed(session: nox.Session) -> None:
     java = Path(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else "java"
     if shutil.which(java) is None:
         session.error(
-            f"distributed runs Spark, which needs Java 17 or newer, and there is no {java}: install it (Debian: apt-get "
-            "install openjdk-17-jre-headless), or name its folder in JAVA_HOME"
+            f"distributed runs Spark, which needs Java 17 or newer, and there is no {java}: install it (Debian: "
+            "apt-get install openjdk-17-jre-headless), or name its folder in JAVA_HOME"
         )
     session.install("-e", ".[emulator]", *tools("distributed"))
     session.run("pytest", *(session.posargs or ("tests/distributed",)))

@@ -1,4 +1,4 @@
-"""The one block of a page that is of a kind: `recipe("past-one-machine.md", "python dask")`."""
+"""The blocks of a page that are of a kind: `recipe("past-one-machine.md", "python dask")`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from markdown_it import MarkdownIt
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-def recipe(page: str, kind: str) -> str:
+def recipes(page: str, kind: str) -> list[str]:
     text = (DOCS / page).read_text("utf-8")
-    [code] = [token.content for token in MarkdownIt().parse(text) if token.info == kind]
+    return [token.content for token in MarkdownIt().parse(text) if token.info == kind]
+
+
+def recipe(page: str, kind: str) -> str:
+    """The only one of its kind."""
+    [code] = recipes(page, kind)
     return code

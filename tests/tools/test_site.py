@@ -54,6 +54,14 @@ def test_a_link_that_leads_nowhere_is_found(link: str, problem: str, site: MakeS
     assert list(made.problems()) == [f"index.html: {link} leads to {problem}"]
 
 
+def test_a_fence_that_is_left_in_the_text_is_found(site: MakeSite) -> None:
+    made = site(
+        index_html="<p>```python dask\nimport dask</p>",
+        other_html="<pre><code>```text\n</code></pre><p>A <code>```text</code> block</p>",
+    )
+    assert list(made.problems()) == ["index.html shows ```python dask as text, where a block of code begins or ends"]
+
+
 @pytest.mark.parametrize(
     "element",
     [

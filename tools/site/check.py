@@ -2,6 +2,7 @@
 this looks at what readers get.
 
 - Each link inside the site leads to a file, and to an anchor that is there.
+- Every block of code is one, and no text with the marks of a fence.
 - Nothing is loaded from another host: no script, style, font, picture or frame. Links for people may lead anywhere.
 - The reference shows every public name of the package and of its optional rooms.
 """
@@ -31,7 +32,10 @@ IN_STYLES = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
 
 
 class Page(HTMLParser):
-    """What one page has: its anchors, the links for people, and the addresses that a browser loads by itself."""
+    """What one page has: its anchors, the links for people, the addresses that a browser loads by itself, and fences.
+
+    A fence that is left in the text begins a block that the Markdown of the site did not understand.
+    """
 
     def __init__(self, file: Path) -> None:
         super().__init__()
@@ -39,13 +43,16 @@ class Page(HTMLParser):
         self.anchors: set[str] = set()
         self.links: list[str] = []
         self.loaded: list[str] = []
+        self.fences: list[str] = []
         self._is_style = False
+        self._codes = 0
         self.feed(file.read_text("utf-8"))
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         self._is_style = tag == "style"
+        self._codes += tag == "code"
         self.anchors |= {given[name] for name in ("id", "name") if given.get(name)}
         if tag in ("a", "area") and "href" in given:
             self.links.append(given["href"])
@@ -59,9 +66,12 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self._is_style:
             self.loaded += in_style(data)
+        elif not self._codes:
+            self.fences += [line.strip() for line in data.splitlines() if line.lstrip().startswith(("```", "~~~"))]
 
     def handle_endtag(self, tag: str) -> None:
         self._is_style = False
+        self._codes -= tag == "code"
 
 
 def in_style(text: str) -> list[str]:
@@ -81,6 +91,8 @@ class Site:
             for link in page.links:
                 if problem := self._leads_nowhere(page, link):
                     yield f"{where}: {link} leads to {problem}"
+            for fence in page.fences:
+                yield f"{where} shows {fence} as text, where a block of code begins or ends"
             for address in page.loaded:
                 if is_foreign(address):
                     yield f"{where} loads {address} from another host"
