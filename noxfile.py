@@ -347,9 +347,9 @@ def install_sdk(session: nox.Session, folder: str, version: str) -> None:
 
 @nox.session
 def distributed(session: nox.Session) -> None:
-    """The recipes of docs/past-one-machine.md: Dask and Spark read a queue. Spark needs Java 17, which the machine has.
+    """The recipes of docs/past-one-machine.md: Dask and Spark read a queue, also when one of their processes is killed.
 
-    Dask does so with two processes, also when one of them is killed.
+    Spark needs Java 17 or newer, which the machine must have.
     """
     # In the order in which Spark looks for it.
     java = Path(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else "java"
