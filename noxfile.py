@@ -323,7 +323,10 @@ def contract(session: nox.Session) -> None:
 
 @nox.session
 def interop(session: nox.Session) -> None:
-    """The vendor's SDKs and our client on the same emulated queue. Needs Node.js 20, so it is not part of bare nox."""
+    """The vendor's SDKs and our client on the same emulated queue, and what the pages about migrating say of both.
+
+    Needs Node.js 20, so it is not part of bare nox.
+    """
     missing = [program for program in ("node", "npm") if shutil.which(program) is None]
     if missing:
         session.error(
@@ -334,7 +337,8 @@ def interop(session: nox.Session) -> None:
         folders = [str(Path(folder, version)) for version in JAVASCRIPT_SDKS]
         for version, path in zip(JAVASCRIPT_SDKS, folders, strict=True):
             install_sdk(session, path, version)
-        session.run("python", "tests/interop/run.py", *folders)
+        path = os.pathsep.join([str(ROOT / "tests"), str(ROOT / "tests" / "docs")])
+        session.run("python", "-m", "interop.run", *folders, env={"PYTHONPATH": path})
 
 
 def install_sdk(session: nox.Session, folder: str, version: str) -> None:
@@ -348,7 +352,17 @@ def install_sdk(session: nox.Session, folder: str, version: str) -> None:
 
 @nox.session
 def distributed(session: nox.Session) -> None:
-    """The recipe of docs/past-one-machine.md: two processes of Dask read a queue, also when one of them is killed."""
+    """The recipes of docs/past-one-machine.md: Dask and Spark read a queue, also when one of their processes is killed.
+
+    Spark needs Java 17 or newer, which the machine must have.
+    """
+    # In the order in which Spark looks for it.
+    java = Path(os.environ["JAVA_HOME"], "bin", "java") if os.environ.get("JAVA_HOME") else "java"
+    if shutil.which(java) is None:
+        session.error(
+            f"distributed runs Spark, which needs Java 17 or newer, and there is no {java}: install it (Debian: "
+            "apt-get install openjdk-17-jre-headless), or name its folder in JAVA_HOME"
+        )
     session.install("-e", ".[emulator]", *tools("distributed"))
     session.run("pytest", *(session.posargs or ("tests/distributed",)))
 

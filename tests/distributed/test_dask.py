@@ -11,12 +11,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from markdown_it import MarkdownIt
+from pages import code_of
 from upstash_workflow_dlq import DLQClient
 from upstash_workflow_dlq.emulator import Emulator
 
@@ -25,23 +24,8 @@ distributed = pytest.importorskip("dask.distributed", reason="nox -s distributed
 # A closing scheduler leaves sockets and tasks to the garbage collector. That is not ours to mend.
 pytestmark = pytest.mark.filterwarnings("default")
 
-PROGRAM = 'python title="with_dask.py"'
-PAGE = Path(__file__).parents[2] / "docs" / "past-one-machine.md"
-RUNS = 2000
+PAGE = "past-one-machine.md"
 WINDOWS = 24
-
-
-def recipe() -> str:
-    [code] = [token.content for token in MarkdownIt().parse(PAGE.read_text("utf-8")) if token.info == PROGRAM]
-    return code
-
-
-@pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    with Emulator(runs=RUNS) as emulator:
-        for name, value in emulator.environ.items():
-            monkeypatch.setenv(name, value)
-        yield emulator
 
 
 def entered(run: dict[str, Any]) -> int:
@@ -50,7 +34,7 @@ def entered(run: dict[str, Any]) -> int:
 
 def test_the_recipe_reads_each_run_of_its_range_once(queue: Emulator, tmp_path: Path) -> None:
     script = tmp_path / "recipe.py"
-    script.write_text(recipe(), "utf-8")
+    script.write_text(code_of(PAGE, "python dask")[0], "utf-8")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, cwd=tmp_path)  # noqa: S603
     with DLQClient() as dlq:
         expected = dlq.count(from_date="2025-07-18T00:00:00Z", to_date="2025-07-18T12:00:00Z")
@@ -63,7 +47,7 @@ def test_the_recipe_reads_each_run_of_its_range_once(queue: Emulator, tmp_path: 
 def test_each_run_comes_once_though_a_worker_is_killed_midway(queue: Emulator) -> None:
     # Not importable, so that Dask sends the functions themselves, as it does for those of a script.
     namespace: dict[str, Any] = {"__name__": "not_importable"}
-    exec(compile(recipe(), str(PAGE), "exec"), namespace)  # noqa: S102 - our own page
+    exec(compile(code_of(PAGE, "python dask")[0], PAGE, "exec"), namespace)  # noqa: S102 - our own page
     expected = sorted(run["dlqId"] for run in queue.runs)
     with DLQClient() as dlq:
         windows = dlq.windows(min(map(entered, queue.runs)), max(map(entered, queue.runs)), WINDOWS)

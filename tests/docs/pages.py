@@ -62,6 +62,11 @@ def blocks(page: Path) -> list[Block]:
     return found
 
 
+def code_of(page: str, kind: str) -> list[str]:
+    """What a page in docs/ has of one kind: `code_of("past-one-machine.md", "python dask")`."""
+    return [block.content for block in blocks(ROOT / "docs" / page) if block.kind == kind]
+
+
 def typed(block: Block) -> list[Typed]:
     found = []
     for begin in re.finditer(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", block.content, flags=re.MULTILINE):

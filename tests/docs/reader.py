@@ -34,9 +34,9 @@ PROGRAMS = ("bash", "curl", "jq", "sqlite3")
 
 # Other sessions run these; the files are asserted to look for them.
 ELSEWHERE = {
-    'python title="with_dask.py"': "tests/distributed/test_dask.py",
-    'python title="with_spark.py"': "tests/distributed/test_spark.py",
-    'python title="with_qstash.py"': "tests/interop/run.py",
+    "python dask": "tests/distributed/test_dask.py",
+    "python spark": "tests/distributed/test_spark.py",
+    "python qstash": "tests/interop/run.py",
     "js": "tests/interop/run.py",
 }
 

@@ -1,6 +1,7 @@
 """`nox -s interop`: the vendor's SDKs and our client on the same queue, the emulator's.
 
-`python run.py FOLDER…`, where each folder is one that npm installed a version of the JavaScript SDK in.
+`python -m interop.run FOLDER…`, where each folder is one that npm installed a version of the JavaScript SDK in, the
+newest last.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from interop.migrating import from_javascript, from_qstash
 from upstash_workflow_dlq import DLQClient, FailureFunctionState
 from upstash_workflow_dlq.emulator import Emulator
 
@@ -23,6 +25,8 @@ SCRIPT = Path(__file__).with_name("dlq.mjs")
 
 def main(*folders: Path) -> None:
     delete_by_body()
+    from_qstash()
+    from_javascript(folders[-1])
     for folder in folders:
         # Node looks for packages beside the script.
         script = Path(shutil.copy(SCRIPT, folder))
