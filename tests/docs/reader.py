@@ -36,8 +36,8 @@ PROGRAMS = ("bash", "curl", "jq", "sqlite3")
 ELSEWHERE = {
     "python dask": "tests/distributed/test_dask.py",
     "python spark": "tests/distributed/test_spark.py",
-    "python qstash": "tests/interop/run.py",
-    "js": "tests/interop/run.py",
+    "python qstash": "tests/interop/migrating.py",
+    "js": "tests/interop/migrating.py",
 }
 
 
