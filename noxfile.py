@@ -177,11 +177,14 @@ def rehearse(session: nox.Session) -> None:
 
 @nox.session(allow_parallel=True)
 def lint(session: nox.Session) -> None:
-    """Check style and format of the hand-written code. `nox -s lint -- --fix` mends what it can."""
-    session.install(*tools("lint"))
+    """Check style and format of the hand-written code, and the workflows. `-- --fix` mends what it can of the code."""
+    session.install(*tools("lint", "workflows"))
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []))
     session.run("ruff", "format", *([] if fix else ["--check"]))
+    workflows = [str(path.relative_to(ROOT)) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+    session.run("check-jsonschema", "--builtin-schema=vendor.github-workflows", *workflows)
+    session.run("zizmor", "--quiet", "--offline", ".github")
 
 
 @nox.session(allow_parallel=True)
