@@ -292,21 +292,45 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(allow_parallel=True)
 def docs(session: nox.Session) -> None:
-    """Build the site in site/, and check its links, what it loads, and that it shows every public name."""
-    session.install("-e", ".[cli,emulator,contract,report]", *tools("docs"), silent=True)
+    """Build the site in site/, and check its links, what it loads, and that it shows every public name.
+
+    Its pictures are drawn anew. Fails if those in docs/ say anything else.
+    """
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("docs", "pictures"), silent=True)
+    pictures = ROOT / "build" / "pictures"
+    shutil.rmtree(pictures, ignore_errors=True)
+    draw_pictures(session, pictures, "--like", "docs")
     session.run("python", "-m", "tools.site.commands", "build/commands.md")
     # Zensical leaves pages behind that are no longer there.
     shutil.rmtree(ROOT / "site", ignore_errors=True)
     session.run("zensical", "build", "--strict", "--clean", "--config-file", "mkdocs.yml")
+    for picture in pictures.iterdir():
+        shown = ROOT / "site" / picture.name
+        if not shown.exists():
+            session.error(f"the site has no {picture.name}, which was drawn for it")
+        shutil.copyfile(picture, shown)
     session.run("python", "-m", "tools.site.check", "site")
 
 
 @nox.session
 def record(session: nox.Session) -> None:
-    """Draw docs/night.svg and docs/redrive.svg anew: the command line at work, and a redrive beside a bulk resume."""
-    session.install("-e", ".[cli,emulator]", *tools("record"), silent=True)
-    session.run("python", "tools/record.py", "docs/night.svg")
-    session.run("python", "tools/draw_redrive.py", "docs/redrive.svg")
+    """Draw the pictures in docs/ anew: the command line at work, a redrive beside a bulk resume, and a report."""
+    session.install("-e", ".[cli,emulator,report]", *tools("pictures"), silent=True)
+    draw_pictures(session, ROOT / "docs")
+
+
+def draw_pictures(session: nox.Session, folder: Path, *arguments: str) -> None:
+    if program := chromium():
+        arguments += ("--chromium", program)
+    else:
+        session.log("no Chromium or Chrome: docs/report.png stays as it is")
+    session.run("python", "-m", "tools.pictures", str(folder), *arguments)
+
+
+def chromium() -> str | None:
+    """The machine's own, or the one that CHROMIUM names."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 @nox.session
@@ -359,10 +383,9 @@ def distributed(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """Reports in headless Chromium, which the machine must have: looks, search, sorting, hostile payloads, 10,000 runs.
 
-    The pictures are kept in the session's folder. `-- --picture docs/report.png` draws the one in the docs anew.
+    The pictures are kept in the session's folder.
     """
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    program = chromium()
     if program is None:
         session.error(
             "browser needs Chromium or Chrome, and found none: install it (Debian: apt-get install chromium), or name "
