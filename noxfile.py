@@ -313,6 +313,17 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def docs_of_material(session: nox.Session) -> None:
+    """Build the site with Material for MkDocs instead, from the same mkdocs.yml, and check it as `docs` does."""
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("docs_of_material"), silent=True)
+    session.run("python", "-m", "tools.site.commands", "build/commands.md")
+    site = str(Path(session.create_tmp(), "site").resolve())
+    # It recommends its successor Zensical, which `docs` uses.
+    session.run("mkdocs", "build", "--strict", "--clean", "--site-dir", site, env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("python", "-m", "tools.site.check", site)
+
+
+@nox.session
 def record(session: nox.Session) -> None:
     """Draw the pictures in docs/ anew: the command line at work, a redrive beside a bulk resume, and a report."""
     session.install("-e", ".[cli,emulator,report]", *tools("pictures"), silent=True)
