@@ -280,7 +280,7 @@ def tests_of_wheel(session: nox.Session) -> None:
     # The one test that is about the checkout.
     of_checkout = "tests/contract/test_checks.py::test_a_checkout_has_the_spec_in_its_root_only"
     others = ("tests/tools", "tests/distributed", "tests/browser")
-    session.run("pytest", *(f"--ignore={path}" for path in others), "--deselect", of_checkout)
+    session.run("pytest", *(f"--ignore={path}" for path in others), f"--deselect={of_checkout}", *IN_TWO_PROCESSES)
 
 
 @nox.session(allow_parallel=True)
