@@ -304,7 +304,7 @@ def docs(session: nox.Session) -> None:
     # Zensical leaves pages behind that are no longer there.
     shutil.rmtree(ROOT / "site", ignore_errors=True)
     session.run("zensical", "build", "--strict", "--clean", "--config-file", "mkdocs.yml")
-    for picture in pictures.iterdir():
+    for picture in filter(Path.is_file, pictures.iterdir()):
         shown = ROOT / "site" / picture.name
         if not shown.exists():
             session.error(f"the site has no {picture.name}, which was drawn for it")
