@@ -177,11 +177,14 @@ def rehearse(session: nox.Session) -> None:
 
 @nox.session(allow_parallel=True)
 def lint(session: nox.Session) -> None:
-    """Check style and format of the hand-written code. `nox -s lint -- --fix` mends what it can."""
-    session.install(*tools("lint"))
+    """Check style and format of the hand-written code, and the workflows. `-- --fix` mends what it can of the code."""
+    session.install(*tools("lint", "workflows"))
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []))
     session.run("ruff", "format", *([] if fix else ["--check"]))
+    workflows = [str(path.relative_to(ROOT)) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+    session.run("check-jsonschema", "--builtin-schema=vendor.github-workflows", *workflows)
+    session.run("zizmor", "--quiet", "--offline", ".github")
 
 
 @nox.session(allow_parallel=True)
@@ -241,9 +244,12 @@ def tests_of_lowest(session: nox.Session) -> None:
 
 @nox.session
 def audit(session: nox.Session) -> None:
-    """Look all that we depend on up among known vulnerabilities. Needs the internet."""
-    session.install("-e", f".[{','.join(EXTRAS)}]", *tools("audit"))
-    session.run("pip-audit", "--strict", "--skip-editable", "--desc=off", *session.posargs)
+    """Look all that users install up among known vulnerabilities, with all extras. Needs the internet.
+
+    `-- ARGS` passes ARGS to pip-audit.
+    """
+    session.install(*tools("audit"))
+    session.run("python", "-m", "tools.audit", f".[{','.join(EXTRAS)}]", *session.posargs)
 
 
 @nox.session
@@ -278,7 +284,7 @@ def tests_of_wheel(session: nox.Session) -> None:
     # The one test that is about the checkout.
     of_checkout = "tests/contract/test_checks.py::test_a_checkout_has_the_spec_in_its_root_only"
     others = ("tests/tools", "tests/distributed", "tests/browser")
-    session.run("pytest", *(f"--ignore={path}" for path in others), "--deselect", of_checkout)
+    session.run("pytest", *(f"--ignore={path}" for path in others), f"--deselect={of_checkout}", *IN_TWO_PROCESSES)
 
 
 @nox.session(allow_parallel=True)
@@ -290,21 +296,56 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(allow_parallel=True)
 def docs(session: nox.Session) -> None:
-    """Build the site in site/, and check its links, what it loads, and that it shows every public name."""
-    session.install("-e", ".[cli,emulator,contract,report]", *tools("docs"), silent=True)
+    """Build the site in site/, and check its links, what it loads, and that it shows every public name.
+
+    Its pictures are drawn anew. Fails if those in docs/ say anything else.
+    """
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("docs", "pictures"), silent=True)
+    pictures = ROOT / "build" / "pictures"
+    shutil.rmtree(pictures, ignore_errors=True)
+    draw_pictures(session, pictures, "--like", "docs")
     session.run("python", "-m", "tools.site.commands", "build/commands.md")
     # Zensical leaves pages behind that are no longer there.
     shutil.rmtree(ROOT / "site", ignore_errors=True)
     session.run("zensical", "build", "--strict", "--clean", "--config-file", "mkdocs.yml")
+    for picture in filter(Path.is_file, pictures.iterdir()):
+        shown = ROOT / "site" / picture.name
+        if not shown.exists():
+            session.error(f"the site has no {picture.name}, which was drawn for it")
+        shutil.copyfile(picture, shown)
     session.run("python", "-m", "tools.site.check", "site")
 
 
 @nox.session
+def docs_of_material(session: nox.Session) -> None:
+    """Build the site with Material for MkDocs instead, from the same mkdocs.yml, and check it as `docs` does."""
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("docs_of_material"), silent=True)
+    session.run("python", "-m", "tools.site.commands", "build/commands.md")
+    site = str(Path(session.create_tmp(), "site").resolve())
+    # It recommends its successor Zensical, which `docs` uses.
+    session.run("mkdocs", "build", "--strict", "--clean", "--site-dir", site, env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("python", "-m", "tools.site.check", site)
+
+
+@nox.session
 def record(session: nox.Session) -> None:
-    """Draw docs/night.svg and docs/redrive.svg anew: the command line at work, and a redrive beside a bulk resume."""
-    session.install("-e", ".[cli,emulator]", *tools("record"), silent=True)
-    session.run("python", "tools/record.py", "docs/night.svg")
-    session.run("python", "tools/draw_redrive.py", "docs/redrive.svg")
+    """Draw the pictures in docs/ anew: the command line at work, a redrive beside a bulk resume, and a report."""
+    session.install("-e", ".[cli,emulator,report]", *tools("pictures"), silent=True)
+    draw_pictures(session, ROOT / "docs")
+
+
+def draw_pictures(session: nox.Session, folder: Path, *arguments: str) -> None:
+    if program := chromium():
+        arguments += ("--chromium", program)
+    else:
+        session.log("no Chromium or Chrome: docs/report.png stays as it is")
+    session.run("python", "-m", "tools.pictures", str(folder), *arguments)
+
+
+def chromium() -> str | None:
+    """The machine's own, or the one that CHROMIUM names."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 @nox.session
@@ -371,10 +412,9 @@ def distributed(session: nox.Session) -> None:
 def browser(session: nox.Session) -> None:
     """Reports in headless Chromium, which the machine must have: looks, search, sorting, hostile payloads, 10,000 runs.
 
-    The pictures are kept in the session's folder. `-- --picture docs/report.png` draws the one in the docs anew.
+    The pictures are kept in the session's folder.
     """
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-    program = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    program = chromium()
     if program is None:
         session.error(
             "browser needs Chromium or Chrome, and found none: install it (Debian: apt-get install chromium), or name "
@@ -406,7 +446,7 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def tests_of_tools(session: nox.Session) -> None:
     """All tests of tools/, which run on one Python and are not shipped. `-- ARGS` passes ARGS to pytest instead."""
-    session.install("-e", ".[cli,emulator,contract,report]", *tools("tests"))
+    session.install("-e", ".[cli,emulator,contract,report]", *tools("tests_of_tools"))
     session.run("pytest", *(session.posargs or ("tests/tools", *IN_TWO_PROCESSES)))
 
 

@@ -17,7 +17,7 @@ def bare_nox() -> list[str]:
     return sessions
 
 
-ONLY_IN_CI = ("rehearse", "tests_of_lowest", "distributed", "interop", "browser")
+ONLY_IN_CI = ("rehearse", "tests_of_lowest", "distributed", "interop", "browser", "docs_of_material")
 
 
 def test_each_session_of_bare_nox_runs_once_and_so_do_the_slow_ones() -> None:

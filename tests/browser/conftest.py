@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chromium", help="the browser's program")
     parser.addoption("--pictures", help="the folder for pictures of the page at several sizes", default="pictures")
-    parser.addoption("--picture", help="also draw the one for the docs, here")
 
 
 @pytest.fixture(scope="session")

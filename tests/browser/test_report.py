@@ -40,9 +40,6 @@ def test_it_fits_the_screen(show: Open, request: pytest.FixtureRequest, size: di
     folder = Path(request.config.getoption("--pictures"))
     folder.mkdir(parents=True, exist_ok=True)
     opened.page.screenshot(path=folder / f"{name}.png")
-    picture = request.config.getoption("--picture")
-    if picture and name == "desktop-light":
-        opened.page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": 1280, "height": 1800}, full_page=True)
     opened.page.locator(".open").nth(2).click()
     opened.page.screenshot(path=folder / f"{name}-whole.png", full_page=True)
     # A page that is wider than the screen scrolls sideways.

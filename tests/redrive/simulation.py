@@ -158,6 +158,7 @@ class Simulation:
                 planner.add(run)
         self.journal = SQLiteJournal(path)
         self.journal._connection.execute("PRAGMA synchronous = OFF")
+        self.journal._connection.execute("PRAGMA journal_mode = MEMORY")
         self.set(**settings)
 
     def __enter__(self) -> Simulation:

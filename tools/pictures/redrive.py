@@ -1,7 +1,7 @@
 """Draws 20,000 failed runs brought back by a bulk resume and by a redrive: how many were resumed and failed again.
 
-`python tools/draw_redrive.py docs/redrive.svg`. The redrive is the real one, on the clock of the tests' simulation, so
-an hour takes seconds, and the picture is the same each time.
+The redrive is the real one, on the clock of the tests' simulation, so an hour takes seconds, and the picture is the
+same each time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "redrive"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "redrive"))
 
 from simulation import Service, Simulation
 from upstash_workflow_dlq.redrive import RedrivePaused
@@ -113,7 +113,3 @@ def draw(picture: Path) -> None:
         axes.legend(fontsize="small", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     both[0].set_ylabel("runs")
     figure.savefig(picture, metadata={"Date": None})
-
-
-if __name__ == "__main__":
-    draw(Path(*sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Draws a night at the command line as an SVG: `nox -s record`. What it shows is what the commands print."""
+"""Draws a night at the command line as an SVG. What it shows is what the commands print."""
 
 from __future__ import annotations
 
@@ -26,19 +26,23 @@ COMMANDS = (
     "resume --label billing --dry-run",
     "resume --label billing --flow-key payment-provider --rate-limit 60 --period 1m --yes",
 )
+TERMINAL = {"TERM": "xterm-256color", "LANG": "C.UTF-8"}
+# What a program needs to start. Anything else of this machine, such as NO_COLOR or COLUMNS, would show in the picture.
+NEEDED = ("HOME", "PATH", "PYTHONPATH")
 # The fonts of whoever looks at it, instead of some from another host.
 FORMAT = re.sub(r"@font-face \{\{.*?\}\}\n", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
 
 
-def main(path: str) -> None:
+def draw(picture: Path) -> None:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+    environ = {name: os.environ[name] for name in NEEDED if name in os.environ}
     with Emulator(runs=250, newest=time.time_ns() // 1_000_000) as emulator:
         for command in COMMANDS:
             console.print(Text(f"$ upstash-dlq {command}", style="bold green"))
-            shown = on_a_terminal(command.split(), {**os.environ, **emulator.environ, "TERM": "xterm-256color"})
+            shown = on_a_terminal(command.split(), {**environ, **emulator.environ, **TERMINAL})
             console.print(Text.from_ansi(shown.replace("\r\n", "\n")))
     svg = console.export_svg(title="upstash-dlq", code_format=FORMAT, unique_id="night")
-    Path(path).write_text(svg, "utf-8")
+    picture.write_text(svg, "utf-8")
 
 
 def on_a_terminal(arguments: list[str], environ: dict[str, str]) -> str:
@@ -62,7 +66,3 @@ def read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # how Linux says that the other end is closed
         return b""
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
