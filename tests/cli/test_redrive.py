@@ -411,7 +411,7 @@ class TestTheWrongFile:
     ) -> None:
         result = cli("redrive", typed[0], "", *typed[2:])
         assert (result.status, result.out) == (2, "")
-        assert "FILE is empty: pass the name of a redrive" in result.error
+        assert "FILE is empty: pass the name of a file" in result.error
         assert queue.requests == []
 
     @pytest.mark.parametrize("typed", COMMANDS, ids=lambda typed: typed[0])

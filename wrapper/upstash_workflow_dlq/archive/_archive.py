@@ -301,7 +301,7 @@ class Archive:
             if self._connection is None:
                 self._connection = open_archive(self.path, create=False)
             if self._connection is None:
-                raise ArchiveError(f"{self.path}: there is no such archive; a sync makes one")
+                raise ArchiveError(f"{self.path}: there is no such archive; `Archive.sync` makes one")
             return look(self._connection)
 
     def _check_open(self) -> None:

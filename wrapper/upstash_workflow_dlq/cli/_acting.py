@@ -14,6 +14,7 @@ import click
 from ._asking import confirm, refuse_without_an_answer
 from ._cells import many, plain, safe
 from ._exits import Exit, Stopped, discard_output, say
+from ._files import FILE, ORIGIN
 from ._options import FilteringCommand, dry_run, options, output, target, with_session, yes
 from ._output import as_json, emit
 from ._overrides import overrides, taken_overrides
@@ -34,8 +35,12 @@ DONE = {"resume": "resumed", "restart": "restarted", "delete": "deleted"}
 
 
 keeping = options(
-    click.option("--archive", metavar="FILE", help="Keep a copy there first: what is not in it is not deleted."),
-    click.option("--origin", metavar="NAME", help="What this queue is called in the archive. Default: its URL."),
+    click.option(
+        "--archive", type=FILE, metavar="FILE", help="Keep a copy there first: what is not in it is not deleted."
+    ),
+    click.option(
+        "--origin", type=ORIGIN, metavar="NAME", help="What this queue is called in the archive. Default: its URL."
+    ),
 )
 
 
@@ -53,7 +58,9 @@ def command(verb: str, help: str, epilog: str) -> click.Command:
             *([overrides] if starts else [keeping]),
             dry_run,
             yes,
-            click.option("--save", metavar="FILE", help="Where to put the ids that remain if it stops midway."),
+            click.option(
+                "--save", type=FILE, metavar="FILE", help="Where to put the ids that remain if it stops midway."
+            ),
             output(*(("table", "json", "jsonl", "ids") if starts else ("table", "json"))),
         ]
     ):
@@ -88,9 +95,9 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
         getattr(dlq, f"{verb}_many")(dlq_ids=[], **how)
         keep = None
         if archive is not None and not only_looks:
-            from upstash_workflow_dlq.archive import Archive
+            from ._archives import opened
 
-            kept = stack.enter_context(Archive(archive))
+            kept = stack.enter_context(opened(archive, makes=True))
             keep = partial(kept.keep, origin=origin or dlq.base_url)
         wanted = Wanted(look=only_looks or not is_sure, payloads=only_looks and form == "jsonl", keep=keep)
         found = selected(session, dlq, named, selection, wanted)

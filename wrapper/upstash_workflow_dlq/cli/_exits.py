@@ -51,6 +51,8 @@ _WORDS = {
     "use https, or pass allow_insecure=True to accept that": "use https",
     "add tzinfo or an offset": "add an offset, such as Z or +02:00",
     "an aware datetime": "an ISO 8601 time",
+    "`Archive.sync`": "upstash-dlq archive sync",
+    "name one as origin": "name one with --origin",
 }
 # Not in quotes: that is what somebody typed.
 _WORD = re.compile(rf"(?<![\w'\"-])(?:{'|'.join(map(re.escape, _WORDS))})(?![\w'\"])")

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import click
-
 from ._cells import safe
 from ._exits import Exit, Stopped, as_typed
+from ._files import about_file
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq.redrive import Redrive
@@ -21,13 +20,11 @@ def opened(file: str) -> Iterator[Redrive]:
     """A journal that was planned before. Any other file is as wrong as an option that does not exist."""
     from upstash_workflow_dlq.redrive import JournalError, Redrive
 
-    if not file.strip():
-        raise click.UsageError("FILE is empty: pass the name of a redrive", click.get_current_context())
     with Redrive(file) as redrive:
         try:
             redrive.settings()
         except JournalError as error:
-            raise Stopped(Exit.USAGE, str(error)) from error
+            raise about_file(error) from error
         with in_options():
             yield redrive
 

@@ -47,7 +47,8 @@ def check_place(file: str, named: str) -> None:
     name = safe(named)
     try:
         if path.exists() and not path.is_file():
-            raise Stopped(Exit.USAGE, f"{name} is no file; nothing was sent")
+            what = "a folder: name a file in it" if path.is_dir() else "no file: pass another name"
+            raise Stopped(Exit.USAGE, f"{name} is {what}; nothing was sent")
         beside = path.with_name(f".upstash-dlq.{os.getpid()}")
         beside.touch(exist_ok=False)
         beside.unlink()

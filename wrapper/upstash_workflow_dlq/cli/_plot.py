@@ -11,6 +11,7 @@ import click
 
 from ._cells import safe
 from ._exits import Exit, Stopped
+from ._keeping import check_place
 from ._screen import name_of
 
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ def check(path: str) -> None:
         raise Stopped(
             Exit.CONFIGURATION, '--plot needs an extra: python -m pip install "upstash-workflow-dlq[cli,plot]"'
         )
-    if not Path(path).absolute().parent.is_dir():
-        raise Stopped(Exit.USAGE, f"--plot {path}: there is no such folder")
+    check_place(path, f"--plot {path}")
 
 
 def draw(summary: Summary, by: str, path: str) -> None:

@@ -83,8 +83,6 @@ def plan(session: Session, file: str, action: str, given: dict[str, Any]) -> int
 
 def check_new(file: str) -> None:
     """Before anything is read."""
-    if not file.strip():
-        raise click.UsageError("FILE is empty: pass the name of a new file", click.get_current_context())
     if os.path.lexists(file):
         look = next_command("status", file)
         raise Stopped(
