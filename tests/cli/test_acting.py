@@ -166,13 +166,13 @@ class TestBadNights:
     def test_a_failure_midway_is_partly_done_and_the_rest_can_be_saved(
         self, cli: Cli, queue: Emulator, tmp_path: Path
     ) -> None:
-        left = tmp_path / "left.txt"
+        left = tmp_path / "what is left.txt"
         queue.fail(faults.status(500), times=100, method="POST", after=1)
         result = cli("resume", "--all", "--yes", "--save", str(left), "-o", "ids")
         assert result.status == 3
         assert len(result.lines) == len(queue.started) == 50
         assert "Resumed 50 of 60 runs." in result.err
-        assert f"10 runs remain; their ids are in {left}: go on with --from {left}" in result.err
+        assert f"10 runs remain; their ids are in {left}: go on with --from '{left}'" in result.err
         assert sorted(left.read_text().split()) == sorted({*IDS} - {run.dlq_id for run in queue.started})
         queue._plan._planned.clear()
         assert cli("resume", "--from", str(left), "--yes").status == 0

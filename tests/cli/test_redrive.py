@@ -588,6 +588,16 @@ class TestLooking:
         result = cli("redrive", "plan", "--action", "resume", "--all", "--", "-a b.redrive")
         assert "To begin: upstash-dlq redrive run './-a b.redrive'" in result.err
 
+    def test_the_queue_that_was_named_is_named_again(
+        self, cli: Cli, queue: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("QSTASH_URL")
+        planned = cli("--url", queue.url, "redrive", "plan", "a.redrive", "--action", "delete", "--all")
+        [command] = re.findall("To begin: upstash-dlq (.*)", planned.err)
+        assert command == f"redrive run a.redrive --url {queue.url}"
+        assert cli(*command.split(), "--yes", "--rate", "1000").status == 0
+        assert queue.runs == []
+
 
 def shown(terminal: Terminal, queue: Emulator) -> str:
     screen = terminal.screen.replace(queue.url, "http://127.0.0.1:8080")

@@ -21,7 +21,7 @@ from ._overrides import overrides, taken_overrides
 from ._screen import progress
 from ._selection import Selection
 from ._session import Session
-from ._summaries import draw, show
+from ._summaries import draw, show, summary_of_same
 from ._targets import Target, Wanted, say_what_is_left_out, selected, still_there, taken_ids
 
 if TYPE_CHECKING:
@@ -104,13 +104,15 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
         say_what_is_left_out(found)
         if not found.ids:
             return _nothing(verb, found, form)
+        more = None if named is not None else summary_of_same(session)
         if only_looks:
-            return _look(session, verb, found, form)
+            return _look(session, verb, found, form, more)
         if not is_sure and found.reading is not None:
-            draw(session, found.reading, MOST_GROUPS, stderr=True)
+            draw(session, found.reading, MOST_GROUPS, stderr=True, more=more)
             count = len(found.ids)
             by_count = given["everything"] or (verb == "delete" and count > 1)
-            confirm(f"{verb.capitalize()} {many(count)}?", count=count, type_the_count=by_count)
+            question = f"{verb.capitalize()} {many(count)} in the queue at {safe(dlq.base_url)}?"
+            confirm(question, count=count, type_the_count=by_count)
         outcome = _act(session, dlq, verb, found.ids, how, form)
     return _report(verb, found, outcome, form, save)
 
@@ -122,7 +124,7 @@ def _nothing(verb: str, target: Target, form: str) -> int:
     return Exit.FAILED if target.missing or target.unnamed else Exit.DONE
 
 
-def _look(session: Session, verb: str, target: Target, form: str) -> int:
+def _look(session: Session, verb: str, target: Target, form: str, more: str | None) -> int:
     if form == "ids":
         for dlq_id in target.ids:
             emit(safe(dlq_id))
@@ -130,7 +132,7 @@ def _look(session: Session, verb: str, target: Target, form: str) -> int:
         for payload in target.payloads:
             emit(as_json(payload))
     elif target.reading is not None:
-        show(session, target.reading, form, MOST_GROUPS)
+        show(session, target.reading, form, MOST_GROUPS, more=more)
     say(f"Dry run: {many(len(target.ids))} would be {DONE[verb]}. Nothing was sent but reads.")
     return Exit.PARTLY if target.missing or target.unnamed else Exit.DONE
 

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import click
+
 from ._cells import safe
 from ._exits import Exit, Stopped, as_typed
 from ._files import about_file
+from ._session import Session
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq.redrive import Redrive
@@ -51,6 +54,8 @@ def as_an_end(error: BaseException) -> BaseException:
 
 
 def next_command(what: str, file: str, *options: str) -> str:
-    """To be copied."""
+    """To be copied. Only `run` connects: to the queue that was named to this command."""
     name = f"./{file}" if file.startswith("-") else file
-    return safe(" ".join(["upstash-dlq redrive", what, shlex.quote(name), *options]))
+    session = click.get_current_context().find_object(Session) if what == "run" else None
+    queue = session.queue_as_typed if session else []
+    return safe(" ".join(["upstash-dlq redrive", what, shlex.quote(name), *options, *queue]))

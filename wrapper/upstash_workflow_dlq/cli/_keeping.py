@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ._cells import many, safe
 from ._exits import Exit, Stopped, say
+from ._session import option_as_typed
 
 
 def keep(remaining: tuple[str, ...], save: str | None) -> None:
@@ -23,7 +24,7 @@ def keep(remaining: tuple[str, ...], save: str | None) -> None:
         for dlq_id in remaining:
             say(safe(dlq_id))
     else:
-        say(f"{count} remain; their ids are in {safe(save)}: go on with --from {safe(save)}")
+        say(f"{count} remain; their ids are in {safe(save)}: go on with {safe(option_as_typed('--from', save))}")
 
 
 def write_aside(path: Path, text: str) -> None:

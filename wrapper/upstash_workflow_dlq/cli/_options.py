@@ -109,8 +109,16 @@ class Group(Documented, click.Group):
             raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx) from None
 
 
+# Where what was typed is found in a context's `meta`.
+ARGUMENTS = "upstash_workflow_dlq.arguments"
+
+
 class FilteringCommand(Command):
     takes_filters = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[ARGUMENTS] = tuple(args)
+        return super().parse_args(ctx, args)
 
 
 # Where the values of such a filter are found, apart from the options of ours that may be called alike.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,8 +37,18 @@ class Session:
         return DLQClient(token, base_url=self.url, region=self.region, **options)
 
     @property
+    def queue_as_typed(self) -> list[str]:
+        """The options that name the queue, to be typed again."""
+        named = {"--url": self.url, "--region": self.region, "--token-file": self.token_file}
+        return [option_as_typed(name, value) for name, value in named.items() if value is not None]
+
+    @property
     def has_color(self) -> bool:
         return not (self.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb")
+
+
+def option_as_typed(name: str, value: str) -> str:
+    return f"{name}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}"
 
 
 def is_terminal(stream: Any) -> bool:

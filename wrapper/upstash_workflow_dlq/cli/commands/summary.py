@@ -71,7 +71,7 @@ def look(
         check(plot)
     with source as there:
         reading = there.reading(selection, by, retention)
-    show(session, reading, output, SCREENFUL, asked=limit, in_summary=True)
+    show(session, reading, output, SCREENFUL, asked=limit, more="")
     if plot is not None:
         from .._plot import draw
 
