@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._asking import confirm, refuse_without_an_answer
-from ._cells import many, plain, safe
+from ._cells import are, many, plain, safe
 from ._exits import Exit, Stopped, discard_output, say
 from ._files import FILE, ORIGIN
 from ._options import FilteringCommand, dry_run, options, output, target, with_session, yes
@@ -198,7 +198,7 @@ def _account_for(dlq: DLQClient, verb: str, outcome: Outcome, asked: tuple[str, 
     outcome.remaining = tuple(there)
     outcome.gone += max(0, unsaid - len(there))
     if there:
-        raise Stopped(Exit.FAILED, f"the service does not say what became of {many(len(there))}, which are still there")
+        raise Stopped(Exit.FAILED, f"{are(len(there))} still there, and the service does not say what it did")
 
 
 def _leave_out_the_gone(dlq: DLQClient, outcome: Outcome) -> None:

@@ -11,7 +11,7 @@ from enum import IntEnum
 
 import click
 
-from ._cells import safe
+from ._cells import many, safe
 
 
 class Exit(IntEnum):
@@ -146,4 +146,4 @@ def _interrupted(error: BaseException) -> str:
     if progress is None:
         return "interrupted"
     done = progress.done if isinstance(progress.done, int) else len(progress.done)
-    return f"interrupted after {done:,} runs; whether the last request did anything is unknown"
+    return f"interrupted after {many(done)}; whether the last request did anything is unknown"

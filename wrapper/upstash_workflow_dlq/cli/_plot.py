@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._cells import safe
+from ._cells import many, safe
 from ._exits import Exit, Stopped
 from ._keeping import check_place
 from ._screen import name_of
@@ -58,7 +58,7 @@ def _draw(summary: Summary, by: str, path: str) -> None:
     groups.bar_label(bars, [f"{group.count:,}" for group in shown], padding=3)
     groups.set_yticks(places, names, parse_math=False)
     groups.invert_yaxis()
-    groups.set_title(f"{summary.total:,} failed runs in {len(summary.groups):,} groups", loc="left")
+    groups.set_title(f"{many(summary.total, 'failed run')} in {many(len(summary.groups), 'group')}", loc="left")
     starts = [start for start, _ in summary.timeline]
     if starts:
         width = min((after - before for before, after in pairwise(starts)), default=None)

@@ -142,7 +142,8 @@ def say_what_is_left_out(target: Target) -> None:
     for dlq_id in target.missing[:MOST_MISSING]:
         say(f"upstash-dlq: there is no failed run {safe(dlq_id)}")
     if len(target.missing) > MOST_MISSING:
-        say(f"upstash-dlq: and {len(target.missing) - MOST_MISSING:,} more that are not there")
+        more = len(target.missing) - MOST_MISSING
+        say(f"upstash-dlq: and {more:,} more that {'is' if more == 1 else 'are'} not there")
 
 
 def still_there(dlq: DLQClient, ids: tuple[str, ...]) -> list[str]:

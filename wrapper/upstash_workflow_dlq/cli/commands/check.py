@@ -42,5 +42,5 @@ def command(session: Session, most: int, output: str, **options: Any) -> int:
         return Exit.DONE
     show(session, reading, output, SCREENFUL, more=summary_of_same(session))
     match = "failed run matches" if reading.count == 1 else "failed runs match"
-    say(f"upstash-dlq: {reading.count:,} {match}, and {most:,} are allowed")
+    say(f"upstash-dlq: {reading.count:,} {match}, and {most:,} {'is' if most == 1 else 'are'} allowed")
     return Exit.FAILED
