@@ -234,6 +234,8 @@ class Planner:
         about = {**self._about, "left_out": self._left_out}
         try:
             self._connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())
+            # It stays so. Whoever opens the journal first has nothing to change, for which SQLite would not wait.
+            self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.close()
             _sync(self._aside)
             _rename_to_new(self._aside, self._path)
