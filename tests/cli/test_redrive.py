@@ -509,6 +509,25 @@ class TestStopping:
         states = [result["state"] for result in results(cli).values()]
         assert (states.count("started"), states.count("planned")) == (count, 60 - count)
 
+    @pytest.mark.parametrize("canary", ["10", "60"])
+    def test_after_a_kill_it_says_that_it_watches_what_was_sent(self, cli: Cli, planned: Emulator, canary: str) -> None:
+        """Nothing else is said for as long as it watches."""
+        command = [*PROGRAM, "run", "a.redrive", "--yes", "--rate", "1000", "--watch", "1h", "--canary", canary]
+        with (
+            Redrive("a.redrive") as redrive,
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,  # noqa: S603
+        ):
+            while (wave := redrive.status().wave) is None or wave.state != "watching":
+                time.sleep(0.01)
+            process.kill()
+        result = cli("redrive", "run", "a.redrive", "--yes", "--watch", "1s")
+        assert result.status == 0
+        said = "Wave 1 was sent before: watching 1s for runs of it that fail again"
+        assert result.err.splitlines()[-1] == said
+        assert result.err.startswith("Resume 50 runs" if canary == "10" else "Nothing is left to send.")
+        assert len(planned.started) == 60
+        assert said not in cli("redrive", "run", "a.redrive", "--yes", "--watch", "1s").err
+
     def test_a_reader_that_goes_away_does_not_stop_it(self, planned: Emulator) -> None:
         command = f"{' '.join(PROGRAM)} run a.redrive {' '.join(FAST)} | head -n 1; exit ${{PIPESTATUS[0]}}"
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S603, S607
