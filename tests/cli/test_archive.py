@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from command_line import Cli
 from upstash_workflow_dlq import DLQClient
-from upstash_workflow_dlq.archive import Archive, _syncing
-from upstash_workflow_dlq.emulator import Emulator, faults
+from upstash_workflow_dlq.archive import Archive, ArchiveError, _syncing
+from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
 
 
 @pytest.fixture
@@ -230,6 +230,29 @@ class TestDelete:
             assert archive.origins() == [queue.url]
         assert result.json["deleted"] == len(kept) == 60 - len(left) > 0
         assert kept == {dlq_id: run for dlq_id, run in runs.items() if dlq_id not in left}
+
+    def test_what_is_deleted_is_marked_as_gone_and_nothing_else(self, cli: Cli, queue: Emulator, path: str) -> None:
+        """Of two requests the second fails: what it was about is in the queue, or may be."""
+        for run in failed_runs(160)[60:]:
+            queue.add(run)
+        queue.fail(faults.status(500), times=100, method="DELETE", after=1)
+        result = cli("delete", "--all", "--archive", path, "--yes", "-o", "json")
+        assert result.status == 3
+        gone = cli("archive", "list", path, "--gone", "-o", "ids").lines
+        left = cli("archive", "list", path, "--not-gone", "-o", "ids").lines
+        assert sorted(left) == sorted(result.json["remaining"]) == sorted(run["dlqId"] for run in queue.runs)
+        assert len(gone) == result.json["deleted"] == 160 - len(queue.runs) > 0
+
+    def test_what_cannot_be_marked_is_told_and_deleted_all_the_same(
+        self, cli: Cli, queue: Emulator, path: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object, **__: object) -> int:
+            raise ArchiveError("the disk is full")
+
+        monkeypatch.setattr(Archive, "mark_gone", full)
+        result = cli("delete", "--all", "--archive", path, "--yes")
+        assert (result.status, result.out) == (0, "Deleted 60 of 60 runs.\n")
+        assert "the next archive sync marks what is gone; it cannot be marked now: the disk is full" in result.err
 
     def test_a_dry_run_archives_nothing(self, cli: Cli, queue: Emulator, path: str) -> None:
         assert cli("delete", "--all", "--archive", path, "--dry-run").status == 0

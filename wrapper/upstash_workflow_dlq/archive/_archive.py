@@ -148,6 +148,20 @@ class Archive:
                 writer.add(number, waiting)
                 yield from waiting
 
+    def mark_gone(self, dlq_ids: Iterable[str], *, origin: str) -> int:
+        """Note that these runs have left their queue, for whoever has just deleted or resumed them.
+
+        A `sync` without filters would notice it, later. Returns how many were marked: those that are in the archive and
+        were not marked before.
+
+        Args:
+            dlq_ids: their ids.
+            origin: the name of their queue, as in `sync`.
+        """
+        ids = list(dlq_ids)
+        with self._writing() as connection:
+            return Writer(connection).mark_gone(origin, ids)
+
     @contextmanager
     def _syncing(self, origin: str, filters: RunFilters, on_progress: Progress | None) -> Iterator[Sync]:
         is_whole = all(value is None for value in filters.values())

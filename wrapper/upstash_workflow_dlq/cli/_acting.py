@@ -26,6 +26,7 @@ from ._targets import Target, Wanted, say_what_is_left_out, selected, still_ther
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq import DLQClient, StartedRun
+    from upstash_workflow_dlq.archive import Archive
 
 MOST_GROUPS = 10
 # The most runs of one request. Of so many, some may turn out to be gone.
@@ -93,12 +94,13 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
     with session.client() as dlq, ExitStack() as stack:
         # Of no runs: checks the overrides, and sends nothing.
         getattr(dlq, f"{verb}_many")(dlq_ids=[], **how)
-        keep = None
+        keep = kept = None
+        origin = origin or dlq.base_url
         if archive is not None and not only_looks:
             from ._archives import opened
 
             kept = stack.enter_context(opened(archive, makes=True))
-            keep = partial(kept.keep, origin=origin or dlq.base_url)
+            keep = partial(kept.keep, origin=origin)
         wanted = Wanted(look=only_looks or not is_sure, payloads=only_looks and form == "jsonl", keep=keep)
         found = selected(session, dlq, named, selection, wanted)
         say_what_is_left_out(found)
@@ -114,6 +116,8 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
             question = f"{verb.capitalize()} {many(count)} in the queue at {safe(dlq.base_url)}?"
             confirm(question, count=count, type_the_count=by_count)
         outcome = _act(session, dlq, verb, found.ids, how, form)
+        if kept is not None:
+            _mark_gone(kept, origin, {*found.ids} - {*outcome.remaining})
     return _report(verb, found, outcome, form, save)
 
 
@@ -209,6 +213,16 @@ def _leave_out_the_gone(dlq: DLQClient, outcome: Outcome) -> None:
         raise Stopped(Exit.FAILED, "the service refuses runs as missing, and yet lists all of them: try again later")
     outcome.gone += len(batch) - len(there)
     outcome.remaining = (*there, *rest)
+
+
+def _mark_gone(archive: Archive, origin: str, dlq_ids: set[str]) -> None:
+    """What the service has said is not in the queue any more. The next sync would notice, so it is no failure."""
+    from upstash_workflow_dlq.archive import ArchiveError
+
+    try:
+        archive.mark_gone(dlq_ids, origin=origin)
+    except ArchiveError as error:
+        say(f"upstash-dlq: the next archive sync marks what is gone; it cannot be marked now: {safe(str(error))}")
 
 
 def _is_midway(error: BaseException) -> bool:
