@@ -271,6 +271,12 @@ class TestSummary:
         pytest.importorskip("matplotlib")
         if not os.path.exists("/dev/full"):
             pytest.skip("there is no /dev/full")
+        (tmp_path / "b.svg").mkdir()
+        folder = cli("summary", "--plot", str(tmp_path / "b.svg"))
+        assert (folder.status, folder.error) == (
+            2,
+            f"upstash-dlq: --plot {tmp_path}/b.svg is a folder: name a file in it",
+        )
         (tmp_path / "a.svg").symlink_to("/dev/full")
         result = cli("summary", "--plot", str(tmp_path / "a.svg"))
         assert (result.status, result.error) == (1, f"upstash-dlq: --plot {tmp_path}/a.svg: No space left on device")

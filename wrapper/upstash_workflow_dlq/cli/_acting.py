@@ -116,9 +116,11 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
             question = f"{verb.capitalize()} {many(count)} in the queue at {safe(dlq.base_url)}?"
             confirm(question, count=count, type_the_count=by_count)
         outcome = _act(session, dlq, verb, found.ids, how, form)
+        code = _report(verb, found, outcome, form, save)
+        # After the report, which must not be lost while an archive is locked.
         if kept is not None:
             _mark_gone(kept, origin, {*found.ids} - {*outcome.remaining})
-    return _report(verb, found, outcome, form, save)
+    return code
 
 
 def _nothing(verb: str, target: Target, form: str) -> int:

@@ -11,7 +11,6 @@ import click
 
 from ._cells import many, safe
 from ._exits import Exit, Stopped
-from ._keeping import check_place
 from ._screen import name_of
 
 if TYPE_CHECKING:
@@ -28,7 +27,10 @@ def check(path: str) -> None:
         raise Stopped(
             Exit.CONFIGURATION, '--plot needs an extra: python -m pip install "upstash-workflow-dlq[cli,plot]"'
         )
-    check_place(path, f"--plot {path}")
+    if Path(path).is_dir():
+        raise Stopped(Exit.USAGE, f"--plot {path} is a folder: name a file in it")
+    if not Path(path).absolute().parent.is_dir():
+        raise Stopped(Exit.USAGE, f"--plot {path}: there is no such folder")
 
 
 def draw(summary: Summary, by: str, path: str) -> None:
