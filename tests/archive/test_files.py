@@ -37,7 +37,9 @@ def test_errors_are_of_the_family() -> None:
 def test_a_file_that_is_no_archive_is_refused_and_left_alone(path: str) -> None:
     for content in (b"hello", b"SQLite format 3\0" + b"x" * 5000):
         Path(path).write_bytes(content)
-        with pytest.raises(ArchiveError, match=re.escape(f"{path}: it is no archive: pass")) as caught:
+        with pytest.raises(
+            ArchiveError, match=re.escape(f"{path}: it is no archive; `Archive.sync` makes one")
+        ) as caught:
             Archive(path)
         assert "\n" not in str(caught.value)
         assert Path(path).read_bytes() == content
@@ -70,7 +72,7 @@ def test_a_damaged_archive_says_so(path: str, dlq: DLQClient) -> None:
 def test_reading_does_not_make_a_file(path: str) -> None:
     with Archive(path) as archive:
         for read in (archive.count, archive.stats, archive.summarize, lambda: archive.get("1-0")):
-            with pytest.raises(ArchiveError, match="there is no such archive; a sync makes one"):
+            with pytest.raises(ArchiveError, match=r"there is no such archive; `Archive\.sync` makes one"):
                 read()
     assert not Path(path).exists()
 
@@ -78,6 +80,10 @@ def test_reading_does_not_make_a_file(path: str) -> None:
 def test_what_cannot_be_opened_is_said_in_a_line(tmp_path: Path, dlq: DLQClient) -> None:
     with pytest.raises(ArchiveError, match="is a folder, and an archive is a file"):
         Archive(tmp_path)
+    with pytest.raises(ArchiveError, match="the name of the archive is empty"):
+        Archive("")
+    with pytest.raises(ArchiveError, match="/dev/null is no file, and so no archive"):
+        Archive("/dev/null")
     with Archive(tmp_path / "no" / "failed.db") as archive, pytest.raises(ArchiveError, match="no such folder"):
         archive.sync(dlq)
     with pytest.raises(ArchiveError, match="cannot be opened: File name too long"):

@@ -72,6 +72,42 @@ def test_what_left_the_queue_is_marked_and_what_comes_back_is_unmarked(
     assert list(archive.runs(gone=True)) == [second]
 
 
+def test_what_somebody_has_deleted_can_be_marked_at_once(
+    queue: Emulator, dlq: DLQClient, archive: Archive, path: str
+) -> None:
+    archive.sync(dlq)
+    archive.sync(dlq, origin="other")
+    [first, second, *_] = dlq.list()
+    dlq.delete(first)
+    with Archive(path) as other:
+        assert other.mark_gone([str(first.dlq_id), "1-0"], origin=dlq.base_url) == 1
+        assert other.mark_gone(iter([str(first.dlq_id)]), origin=dlq.base_url) == 0
+        assert other.mark_gone([str(second.dlq_id)], origin="never seen") == 0
+        assert other.mark_gone([], origin=dlq.base_url) == 0
+    assert list(archive.runs(gone=True)) == [first]
+    assert archive.count(gone=True, origin="other") == 0
+    assert archive.sync(dlq) == SyncResult(new=0, known=249, gone=0)
+    assert "never seen" not in archive.origins()
+
+
+def test_a_sync_that_saw_it_before_does_not_unmark_it(
+    dlq: DLQClient, archive: Archive, path: str, small_batches: None
+) -> None:
+    archive.sync(dlq)
+    everything = list(dlq.list())
+    deleted: list[int] = []
+
+    def delete(done: int) -> None:
+        if not deleted:
+            dlq.delete_many(dlq_ids=everything)
+            with Archive(path) as other:
+                deleted.append(other.mark_gone([str(run.dlq_id) for run in everything], origin=dlq.base_url))
+
+    archive.sync(dlq, on_progress=delete)
+    assert deleted == [250]
+    assert archive.count(gone=True) == 250
+
+
 def test_a_sync_with_filters_marks_nothing(dlq: DLQClient, archive: Archive) -> None:
     archive.sync(dlq)
     dlq.delete_many(label="billing")

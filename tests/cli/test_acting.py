@@ -166,13 +166,13 @@ class TestBadNights:
     def test_a_failure_midway_is_partly_done_and_the_rest_can_be_saved(
         self, cli: Cli, queue: Emulator, tmp_path: Path
     ) -> None:
-        left = tmp_path / "left.txt"
+        left = tmp_path / "what is left.txt"
         queue.fail(faults.status(500), times=100, method="POST", after=1)
         result = cli("resume", "--all", "--yes", "--save", str(left), "-o", "ids")
         assert result.status == 3
         assert len(result.lines) == len(queue.started) == 50
         assert "Resumed 50 of 60 runs." in result.err
-        assert f"10 runs remain; their ids are in {left}: go on with --from {left}" in result.err
+        assert f"10 runs remain; their ids are in {left}: go on with --from '{left}'" in result.err
         assert sorted(left.read_text().split()) == sorted({*IDS} - {run.dlq_id for run in queue.started})
         queue._plan._planned.clear()
         assert cli("resume", "--from", str(left), "--yes").status == 0
@@ -256,7 +256,7 @@ class TestWhatIsTold:
         result = cli("resume", "--all", "--yes", "-o", "json")
         assert result.status == 3
         assert (result.json["resumed"], result.json["gone"], len(result.json["remaining"])) == (50, 0, 10)
-        assert "does not say what became of 10 runs, which are still there" in result.err
+        assert "10 runs are still there, and the service does not say what it did" in result.err
 
     def test_a_run_that_is_listed_twice_is_one(
         self, cli: Cli, queue: Emulator, monkeypatch: pytest.MonkeyPatch
@@ -360,7 +360,7 @@ class TestCallback:
         queue.update(IDS[0], failureCallbackInfo={"state": "CALLBACK_FAIL"})
         result = cli("callback", "retry", IDS[0], IDS[1], IDS[2], "--yes")
         assert result.status == 3
-        assert f"1 of 3 are done; not done: {IDS[1]} {IDS[2]}" in result.err
+        assert f"1 of 3 is done; not done: {IDS[1]} {IDS[2]}" in result.err
 
     def test_it_asks_too(self, cli: Cli, queue: Emulator) -> None:
         assert cli("callback", "retry", IDS[0]).status == 2

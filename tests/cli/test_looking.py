@@ -242,7 +242,7 @@ class TestSummary:
     def test_what_expires_is_said_in_english(self, expiring: int, total: int, is_known: bool, said: str) -> None:
         reading = Reading(retention=timedelta(days=3) if is_known else None)
         reading.expiring, reading.count = expiring, total
-        assert below(reading, None, 80, in_summary=True)[-1] == said
+        assert below(reading, None, 80, "")[-1] == said
 
     def test_groups_beyond_the_limit_are_counted(self, cli: Cli, queue: Emulator) -> None:
         every = cli("summary", "-o", "json", "--limit", "all").json
@@ -271,6 +271,12 @@ class TestSummary:
         pytest.importorskip("matplotlib")
         if not os.path.exists("/dev/full"):
             pytest.skip("there is no /dev/full")
+        (tmp_path / "b.svg").mkdir()
+        folder = cli("summary", "--plot", str(tmp_path / "b.svg"))
+        assert (folder.status, folder.error) == (
+            2,
+            f"upstash-dlq: --plot {tmp_path}/b.svg is a folder: name a file in it",
+        )
         (tmp_path / "a.svg").symlink_to("/dev/full")
         result = cli("summary", "--plot", str(tmp_path / "a.svg"))
         assert (result.status, result.error) == (1, f"upstash-dlq: --plot {tmp_path}/a.svg: No space left on device")

@@ -411,7 +411,7 @@ class TestTheWrongFile:
     ) -> None:
         result = cli("redrive", typed[0], "", *typed[2:])
         assert (result.status, result.out) == (2, "")
-        assert "FILE is empty: pass the name of a redrive" in result.error
+        assert "FILE is empty: pass the name of a file" in result.error
         assert queue.requests == []
 
     @pytest.mark.parametrize("typed", COMMANDS, ids=lambda typed: typed[0])
@@ -509,6 +509,25 @@ class TestStopping:
         states = [result["state"] for result in results(cli).values()]
         assert (states.count("started"), states.count("planned")) == (count, 60 - count)
 
+    @pytest.mark.parametrize("canary", ["10", "60"])
+    def test_after_a_kill_it_says_that_it_watches_what_was_sent(self, cli: Cli, planned: Emulator, canary: str) -> None:
+        """Nothing else is said for as long as it watches."""
+        command = [*PROGRAM, "run", "a.redrive", "--yes", "--rate", "1000", "--watch", "1h", "--canary", canary]
+        with (
+            Redrive("a.redrive") as redrive,
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,  # noqa: S603
+        ):
+            while (wave := redrive.status().wave) is None or wave.state != "watching":
+                time.sleep(0.01)
+            process.kill()
+        result = cli("redrive", "run", "a.redrive", "--yes", "--watch", "1s")
+        assert result.status == 0
+        said = "Wave 1 was sent before: watching 1s for runs of it that fail again"
+        assert result.err.splitlines()[-1] == said
+        assert result.err.startswith("Resume 50 runs" if canary == "10" else "Nothing is left to send.")
+        assert len(planned.started) == 60
+        assert said not in cli("redrive", "run", "a.redrive", "--yes", "--watch", "1s").err
+
     def test_a_reader_that_goes_away_does_not_stop_it(self, planned: Emulator) -> None:
         command = f"{' '.join(PROGRAM)} run a.redrive {' '.join(FAST)} | head -n 1; exit ${{PIPESTATUS[0]}}"
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)  # noqa: S603, S607
@@ -587,6 +606,16 @@ class TestLooking:
     def test_names_that_a_shell_would_take_apart_are_quoted(self, cli: Cli, queue: Emulator) -> None:
         result = cli("redrive", "plan", "--action", "resume", "--all", "--", "-a b.redrive")
         assert "To begin: upstash-dlq redrive run './-a b.redrive'" in result.err
+
+    def test_the_queue_that_was_named_is_named_again(
+        self, cli: Cli, queue: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("QSTASH_URL")
+        planned = cli("--url", queue.url, "redrive", "plan", "a.redrive", "--action", "delete", "--all")
+        [command] = re.findall("To begin: upstash-dlq (.*)", planned.err)
+        assert command == f"redrive run a.redrive --url {queue.url}"
+        assert cli(*command.split(), "--yes", "--rate", "1000").status == 0
+        assert queue.runs == []
 
 
 def shown(terminal: Terminal, queue: Emulator) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import types
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,7 @@ import pytest
 from command_line import Cli
 from report_page import ReportPage
 from upstash_workflow_dlq import FailedRun
+from upstash_workflow_dlq.archive import Archive
 from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
 
 
@@ -94,31 +92,12 @@ def test_its_options_reach_the_page(cli: Cli, queue: Emulator, tmp_path: Path) -
     assert {row["failure"] for row in ReportPage(path.read_text("utf-8")).rows} == {"HTTP 502: Bad Gateway"}
 
 
-def test_it_reads_an_archive_instead_of_the_service(
-    cli: Cli, queue: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Any] = []
-
-    class Archive:
-        def __init__(self, path: str) -> None:
-            asked.append(path)
-
-        def __enter__(self) -> Archive:
-            return self
-
-        def __exit__(self, *error: object) -> None:
-            asked.append("closed")
-
-        def runs(self, **filters: Any) -> Iterator[FailedRun]:
-            asked.append(filters)
-            return map(FailedRun, failed_runs(40))
-
-    module = types.ModuleType("upstash_workflow_dlq.archive")
-    module.Archive = Archive  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "upstash_workflow_dlq.archive", module)
-    path = tmp_path / "report.html"
-    options = ("--archive", "kept.db", "--label", "billing", "--failure", "HTTP 502")
-    assert cli("report", "-o", str(path), *options).status == 0
-    assert asked == ["kept.db", {"label": ("billing",)}, "closed"]
-    assert queue.requests == []
+def test_it_reads_an_archive_instead_of_the_service(cli: Cli, queue: Emulator, tmp_path: Path) -> None:
+    path, kept = tmp_path / "report.html", tmp_path / "kept.db"
+    runs = [FailedRun(payload) for payload in failed_runs(400)]
+    with Archive(kept) as archive:
+        assert len(list(archive.keep(runs, origin="a"))) == 400
+    options = ("--archive", str(kept), "--label", "billing", "--failure", "HTTP 502")
+    result = cli("report", "-o", str(path), *options)
+    assert (result.status, queue.requests) == (0, [])
     assert {row["failure"] for row in ReportPage(path.read_text("utf-8")).rows} == {"HTTP 502: Bad Gateway"}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from command_line import Cli
 from terminal import Terminal, seen
 from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
 
@@ -109,7 +111,7 @@ def test_a_run_with_an_id_of_a_wrong_type_is_shown(queue: Emulator) -> None:
 
 
 def test_options_are_named_with_the_command_that_has_them(queue: Emulator) -> None:
-    elsewhere = "upstash-dlq summary --limit all", "upstash-dlq summary --retention 7d"
+    elsewhere = "upstash-dlq summary --limit all", "--retention of upstash-dlq summary"
     for typed, (limit, retention) in (
         (["summary", "--limit", "2"], ("--limit all", "--retention")),
         (["check"], elsewhere),
@@ -121,10 +123,51 @@ def test_options_are_named_with_the_command_that_has_them(queue: Emulator) -> No
             assert f"may expire within a day (see {retention})\n" in f"{terminal.screen}\n"
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["check"],
+        ["resume", "--dry-run"],
+        ["delete"],
+        ["redrive", "plan", "a.redrive", "--action", "delete", "--dry-run"],
+    ],
+    ids=lambda typed: typed[0],
+)
+def test_the_command_that_a_hint_names_shows_the_same_runs(
+    cli: Cli, queue: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: list[str]
+) -> None:
+    """With the filters and the queue as they were typed, for a shell to take apart."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("QSTASH_URL")
+    with Emulator(runs=0) as emulator:
+        for number, run in enumerate(failed_runs(60)):
+            emulator.add({**run, "labels": ["other" if number % 2 else "bill'ing two"]})
+        options = ["--url", emulator.url, "--contains", "e", "--label", "bill'ing two", "--label=-x", "--since", "500w"]
+        with Terminal(*typed, *options, columns=100, lines=60) as terminal:
+            said = terminal.wait_for("may expire within a day")
+        [count] = re.findall(r"(\d+) failed runs in", said)
+        # A terminal wraps it where it likes.
+        [command] = re.findall(
+            "more groups: (upstash-dlq summary .* --limit all)", "".join(line.ljust(100) for line in said.splitlines())
+        )
+        result = cli(*shlex.split(command)[1:], "-o", "json")
+        assert (result.json["total"], result.status) == (int(count), 0)
+        assert 0 < int(count) < 30
+
+
+@pytest.mark.parametrize(
+    "typed", [["resume", *IDS[:40], "--dry-run"], ["delete", *IDS[:40]]], ids=lambda typed: typed[0]
+)
+def test_no_command_is_named_where_none_shows_the_same_runs(queue: Emulator, typed: list[str]) -> None:
+    with Terminal(*typed, columns=120, lines=60) as terminal:
+        said = terminal.wait_for("may expire within a day")
+        assert re.search(r"^and \d+ more groups$", said, re.MULTILINE)
+
+
 class TestQuestions:
     def test_yes_resumes_what_was_shown(self, queue: Emulator) -> None:
         with Terminal("resume", "--label", "billing", columns=120) as terminal:
-            seen("question", terminal.wait_for("[y/N]"))
+            seen("question", terminal.wait_for("[y/N]").replace(queue.url, "http://127.0.0.1:8080"))
             assert not any(request.method == "POST" for request in queue.requests)
             # Who comes meanwhile was not confirmed.
             queue.add({"dlqId": "1752829999999-0", "labels": ["billing"]})
@@ -160,7 +203,7 @@ class TestQuestions:
 
     def test_deleting_one_takes_a_yes(self, queue: Emulator) -> None:
         with Terminal("delete", RECORDED) as terminal:
-            terminal.wait_for("Delete 1 run? [y/N]")
+            terminal.wait_for(f"Delete 1 run in the queue at {queue.url}? [y/N]")
             terminal.enter("y\n")
             assert terminal.ended() == 0
         assert len(queue.runs) == 59

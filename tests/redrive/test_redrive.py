@@ -15,6 +15,7 @@ import pytest
 from redrives import opened, planned
 from upstash_workflow_dlq import AuthenticationError, BadRequestError, FlowControl, ServerError
 from upstash_workflow_dlq.emulator import Emulator, faults
+from upstash_workflow_dlq.matching import matches
 from upstash_workflow_dlq.redrive import (
     JournalError,
     RedriveError,
@@ -118,6 +119,20 @@ class TestPlanning:
         wanted = max(by_fingerprint, key=lambda key: len(by_fingerprint[key]))
         assert {result.dlq_id for result in plan(fingerprint=wanted).results()} == by_fingerprint[wanted]
 
+    @pytest.mark.parametrize(
+        "filters",
+        [
+            {"failure": ["HTTP 502", "HTTP 504"]},
+            {"contains": "SERVER error"},
+            {"failure": "HTTP 500", "contains": "server", "label": "billing"},
+        ],
+        ids=str,
+    )
+    def test_selects_by_why_it_failed(self, dlq: Any, plan: Plan, filters: dict[str, Any]) -> None:
+        wanted = {run.dlq_id for run in dlq.list() if matches(run, **filters)}
+        assert 0 < len(wanted) < 60
+        assert {result.dlq_id for result in plan(**filters).results()} == wanted
+
     @pytest.mark.parametrize("as_runs", [True, False], ids=["runs", "ids"])
     def test_takes_runs_and_ids(self, queue: Emulator, dlq: Any, plan: Plan, as_runs: bool) -> None:
         runs = list(dlq.list(limit=3))
@@ -178,6 +193,8 @@ class TestPlanning:
             ("resume", {"all": True, "limit": 5}, "there is no filter 'limit'"),
             ("resume", {"label": ""}, "label"),
             ("resume", {"fingerprint": ""}, "fingerprint is empty"),
+            ("resume", {"failure": []}, "failure is empty"),
+            ("resume", {"contains": ["a"]}, "contains takes strings, not list"),
             ("resume", {"dlq_ids": [""]}, "the dlq_id is empty"),
             ("resume", {"dlq_ids": [17]}, "dlq_ids takes failed runs and their ids, not int"),
             ("resume", {"all": True, "overrides": {"retry": 0}}, "there is no override 'retry'"),

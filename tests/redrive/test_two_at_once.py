@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
@@ -49,6 +51,19 @@ def test_what_is_written_stays_when_the_journal_is_opened_twice_here_and_closed_
         assert rate_elsewhere(path) == 7
         redrive.set_rate(9)
         assert rate_elsewhere(path) == 9
+
+
+def test_a_new_journal_can_be_opened_while_another_process_writes_to_it(dlq: DLQClient, tmp_path: Path) -> None:
+    """Whoever opened it first would have to change how it is written, for which SQLite does not wait."""
+    path = tmp_path / "a.redrive"
+    Redrive.plan(path, dlq, "resume", all=True).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with Redrive(path) as redrive:
+            assert redrive.status().total == 12
+        other.execute("INSERT INTO about VALUES ('a', 'b')")
+        other.execute("COMMIT")
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_a_journal_is_run_once_at_a_time_whichever_path_leads_to_it(

@@ -165,7 +165,7 @@ class TestDetails:
         payload = {"dlqId": "1", "body": f"REDACTED:{'a' * 64}"}
         payload["responseBodyBase64"] = base64.b64encode(b"\xff\xfe").decode()
         [run] = report([payload]).details
-        assert run["texts"]["Response body"] == ("", "2 bytes that are not text")
+        assert run["texts"]["Response body"] == ("", "2 bytes, not text")
         assert run["texts"]["Request body"] == ("", f"redacted by the service; SHA-256 {'a' * 64}")
 
     def test_bodies_can_be_left_out(self) -> None:

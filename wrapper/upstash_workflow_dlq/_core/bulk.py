@@ -27,7 +27,7 @@ from .acting import Builder
 from .answers import ONCE, SUCCESSES, Call, Flow, Payload, raise_unless_success, says_run_is_missing, unexpected_status
 from .filters import Filters, RunFilters
 from .overrides import FlowControl, Overrides, header_arguments
-from .progress import BulkProgress, Callbacks, attach_progress
+from .progress import BulkProgress, Callbacks, attach_progress, runs
 from .reading import MAX_EMPTY_PAGES, Listing, PageWalk, get_run
 from .run import FailedRun, StartedRun, id_of
 
@@ -239,7 +239,7 @@ class Batches(Generic[T]):
                 raise
             doubt = "; whether the last request did anything is unknown" if self._is_in_doubt else ""
             raise BulkError(
-                f"{self._operation.name} stopped after {self._count()} runs: {error}{doubt}",
+                f"{self._operation.name} stopped after {runs(self._count())}: {error}{doubt}",
                 **self._progress()._asdict(),
             ) from error
         except BaseException as interrupt:

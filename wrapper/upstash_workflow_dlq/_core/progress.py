@@ -75,11 +75,15 @@ def bulk_progress(interrupt: BaseException) -> BulkProgress | None:
     return None
 
 
+def runs(count: int) -> str:
+    return f"{count} run{'s' * (count != 1)}"
+
+
 def attach_progress(interrupt: BaseException, name: str, progress: BulkProgress) -> None:
     """Say on an interrupt what was done before it."""
     done = progress.done
     count = done if isinstance(done, int) else len(done)
-    note = f"{name} was interrupted after {count} runs; bulk_progress(...) of upstash_workflow_dlq has what was done"
+    note = f"{name} was interrupted after {runs(count)}; bulk_progress(...) of upstash_workflow_dlq has what was done"
     if isinstance(done, list) and done:
         shown = ", ".join(run.workflow_run_id for run in done[:MAX_IDS_SHOWN])
         note += f". Started: {shown}" + (", …" if count > MAX_IDS_SHOWN else "")

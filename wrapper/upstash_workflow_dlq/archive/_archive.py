@@ -167,6 +167,20 @@ class Archive:
                 writer.add(number, waiting)
                 yield from waiting
 
+    def mark_gone(self, dlq_ids: Iterable[str], *, origin: str) -> int:
+        """Note that these runs have left their queue, for whoever has just deleted or resumed them.
+
+        A `sync` without filters would notice it, later. Returns how many were marked: those that are in the archive and
+        were not marked before.
+
+        Args:
+            dlq_ids: their ids.
+            origin: the name of their queue, as in `sync`.
+        """
+        ids = list(dlq_ids)
+        with self._writing() as connection:
+            return Writer(connection).mark_gone(origin, ids)
+
     @contextmanager
     def _syncing(self, origin: str, filters: RunFilters, on_progress: Progress | None) -> Iterator[Sync]:
         is_whole = all(value is None for value in filters.values())
@@ -339,7 +353,7 @@ class Archive:
             if self._connection is None:
                 self._connection = open_archive(self.path, create=False)
             if self._connection is None:
-                raise ArchiveError(f"{self.path}: there is no such archive; a sync makes one")
+                raise ArchiveError(f"{self.path}: there is no such archive; `Archive.sync` makes one")
             return look(self._connection)
 
     def _check_open(self) -> None:

@@ -26,7 +26,7 @@ _ADVICE = {
     "database is locked": "another program has kept it locked for a minute; try again when that has ended",
     "attempt to write a readonly database": "it cannot be written; check its permissions and those of its folder",
     "unable to open database file": "it cannot be opened; check the folder and the permissions",
-    "file is not a database": "it is no archive: pass the file that `Archive.sync` made, or a new name",
+    "file is not a database": "it is no archive; `Archive.sync` makes one under another name",
     "database disk image is malformed": "it is damaged; restore a copy",
 }
 
@@ -39,4 +39,5 @@ def explained(path: str) -> Iterator[None]:
     except sqlite3.Error as error:
         said = str(error)
         advice = next((advice for start, advice in _ADVICE.items() if said.startswith(start)), said)
-        raise ArchiveError(f"{path}: {advice}") from error
+        # That it is no archive is no fault of SQLite or of the disk.
+        raise ArchiveError(f"{path}: {advice}") from None if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB else error

@@ -40,8 +40,8 @@ MOST_BYTES = 2**30
 def check() -> None:
     try:
         import duckdb  # noqa: F401
-    except ImportError:
-        raise ArchiveError('Parquet needs an extra: python -m pip install "upstash-workflow-dlq[parquet]"') from None
+    except ImportError as error:
+        raise ArchiveError('Parquet needs an extra: python -m pip install "upstash-workflow-dlq[parquet]"') from error
 
 
 def write_parquet(rows: Iterable[dict[str, Any]], place: Path, *, by_day: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -123,11 +124,18 @@ PRAGMA user_version = {VERSION};
 
 def open_archive(path: str, *, create: bool) -> sqlite3.Connection | None:
     """None if there is no file yet, or an empty one, and none is to be made."""
+    if not path:
+        raise ArchiveError("the name of the archive is empty: pass that of a file")
     place = Path(path)
     try:
-        is_there = place.stat().st_size > 0
-        if place.is_dir():
-            raise ArchiveError(f"{path} is a folder, and an archive is a file: name one in it")
+        found = place.stat()
+        is_there = found.st_size > 0
+        if stat.S_ISDIR(found.st_mode):
+            raise ArchiveError(f"{path} is a folder, and an archive is a file: name a file in it")
+        if not stat.S_ISREG(found.st_mode):
+            raise ArchiveError(f"{path} is no file, and so no archive; `Archive.sync` makes one under another name")
+        if not os.access(place, os.R_OK):
+            raise ArchiveError(f"{path} cannot be read; check its permissions")
     except FileNotFoundError:
         is_there = False
     except OSError as error:
@@ -199,8 +207,8 @@ def _is_one(path: str, connection: sqlite3.Connection) -> bool:
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         if application or version or tables:
             raise ArchiveError(
-                f"{path} is an SQLite file of another program, and no archive: pass the file that `Archive.sync` made, "
-                "or a new name"
+                f"{path} is an SQLite file of another program, and no archive; `Archive.sync` makes one under another "
+                "name"
             )
         return False
     if version > VERSION:

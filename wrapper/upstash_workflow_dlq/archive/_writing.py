@@ -75,6 +75,16 @@ class Writer:
                 found[key] = Known(id, gone_at is not None)
         return found
 
+    def mark_gone(self, origin: str, keys: Sequence[str]) -> int:
+        """How many were. A sync that began earlier does not undo it, though it may still have seen them."""
+        at = now()
+        with self.transaction() as number:
+            return self._connection.executemany(
+                "UPDATE runs SET gone_at = ?, news = ? WHERE origin = (SELECT id FROM origins WHERE name = ?) "
+                "AND dlq_id = ? AND gone_at IS NULL",
+                [(at, number, origin, key) for key in keys],
+            ).rowcount
+
     @contextmanager
     def transaction(self) -> Iterator[int]:
         """Gives its number. What it wrote is on the disk when it ends."""

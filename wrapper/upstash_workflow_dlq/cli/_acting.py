@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ._asking import confirm, refuse_without_an_answer
-from ._cells import many, plain, safe
+from ._cells import are, many, plain, safe
 from ._exits import Exit, Stopped, discard_output, say
+from ._files import FILE, ORIGIN
 from ._options import FilteringCommand, dry_run, options, output, target, with_session, yes
 from ._output import as_json, emit
 from ._overrides import overrides, taken_overrides
 from ._screen import progress
 from ._selection import Selection
 from ._session import Session
-from ._summaries import draw, show
+from ._summaries import draw, show, summary_of_same
 from ._targets import Target, Wanted, say_what_is_left_out, selected, still_there, taken_ids
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq import DLQClient, StartedRun
+    from upstash_workflow_dlq.archive import Archive
 
 MOST_GROUPS = 10
 # The most runs of one request. Of so many, some may turn out to be gone.
@@ -34,8 +36,12 @@ DONE = {"resume": "resumed", "restart": "restarted", "delete": "deleted"}
 
 
 keeping = options(
-    click.option("--archive", metavar="FILE", help="Keep a copy there first: what is not in it is not deleted."),
-    click.option("--origin", metavar="NAME", help="What this queue is called in the archive. Default: its URL."),
+    click.option(
+        "--archive", type=FILE, metavar="FILE", help="Keep a copy there first: what is not in it is not deleted."
+    ),
+    click.option(
+        "--origin", type=ORIGIN, metavar="NAME", help="What this queue is called in the archive. Default: its URL."
+    ),
 )
 
 
@@ -53,7 +59,9 @@ def command(verb: str, help: str, epilog: str) -> click.Command:
             *([overrides] if starts else [keeping]),
             dry_run,
             yes,
-            click.option("--save", metavar="FILE", help="Where to put the ids that remain if it stops midway."),
+            click.option(
+                "--save", type=FILE, metavar="FILE", help="Where to put the ids that remain if it stops midway."
+            ),
             output(*(("table", "json", "jsonl", "ids") if starts else ("table", "json"))),
         ]
     ):
@@ -86,26 +94,33 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
     with session.client() as dlq, ExitStack() as stack:
         # Of no runs: checks the overrides, and sends nothing.
         getattr(dlq, f"{verb}_many")(dlq_ids=[], **how)
-        keep = None
+        keep = kept = None
+        origin = origin or dlq.base_url
         if archive is not None and not only_looks:
-            from upstash_workflow_dlq.archive import Archive
+            from ._archives import opened
 
-            kept = stack.enter_context(Archive(archive))
-            keep = partial(kept.keep, origin=origin or dlq.base_url)
+            kept = stack.enter_context(opened(archive, makes=True))
+            keep = partial(kept.keep, origin=origin)
         wanted = Wanted(look=only_looks or not is_sure, payloads=only_looks and form == "jsonl", keep=keep)
         found = selected(session, dlq, named, selection, wanted)
         say_what_is_left_out(found)
         if not found.ids:
             return _nothing(verb, found, form)
+        more = None if named is not None else summary_of_same(session)
         if only_looks:
-            return _look(session, verb, found, form)
+            return _look(session, verb, found, form, more)
         if not is_sure and found.reading is not None:
-            draw(session, found.reading, MOST_GROUPS, stderr=True)
+            draw(session, found.reading, MOST_GROUPS, stderr=True, more=more)
             count = len(found.ids)
             by_count = given["everything"] or (verb == "delete" and count > 1)
-            confirm(f"{verb.capitalize()} {many(count)}?", count=count, type_the_count=by_count)
+            question = f"{verb.capitalize()} {many(count)} in the queue at {safe(dlq.base_url)}?"
+            confirm(question, count=count, type_the_count=by_count)
         outcome = _act(session, dlq, verb, found.ids, how, form)
-    return _report(verb, found, outcome, form, save)
+        code = _report(verb, found, outcome, form, save)
+        # After the report, which must not be lost while an archive is locked.
+        if kept is not None:
+            _mark_gone(kept, origin, {*found.ids} - {*outcome.remaining})
+    return code
 
 
 def _nothing(verb: str, target: Target, form: str) -> int:
@@ -115,7 +130,7 @@ def _nothing(verb: str, target: Target, form: str) -> int:
     return Exit.FAILED if target.missing or target.unnamed else Exit.DONE
 
 
-def _look(session: Session, verb: str, target: Target, form: str) -> int:
+def _look(session: Session, verb: str, target: Target, form: str, more: str | None) -> int:
     if form == "ids":
         for dlq_id in target.ids:
             emit(safe(dlq_id))
@@ -123,7 +138,7 @@ def _look(session: Session, verb: str, target: Target, form: str) -> int:
         for payload in target.payloads:
             emit(as_json(payload))
     elif target.reading is not None:
-        show(session, target.reading, form, MOST_GROUPS)
+        show(session, target.reading, form, MOST_GROUPS, more=more)
     say(f"Dry run: {many(len(target.ids))} would be {DONE[verb]}. Nothing was sent but reads.")
     return Exit.PARTLY if target.missing or target.unnamed else Exit.DONE
 
@@ -189,7 +204,7 @@ def _account_for(dlq: DLQClient, verb: str, outcome: Outcome, asked: tuple[str, 
     outcome.remaining = tuple(there)
     outcome.gone += max(0, unsaid - len(there))
     if there:
-        raise Stopped(Exit.FAILED, f"the service does not say what became of {many(len(there))}, which are still there")
+        raise Stopped(Exit.FAILED, f"{are(len(there))} still there, and the service does not say what it did")
 
 
 def _leave_out_the_gone(dlq: DLQClient, outcome: Outcome) -> None:
@@ -200,6 +215,16 @@ def _leave_out_the_gone(dlq: DLQClient, outcome: Outcome) -> None:
         raise Stopped(Exit.FAILED, "the service refuses runs as missing, and yet lists all of them: try again later")
     outcome.gone += len(batch) - len(there)
     outcome.remaining = (*there, *rest)
+
+
+def _mark_gone(archive: Archive, origin: str, dlq_ids: set[str]) -> None:
+    """What the service has said is not in the queue any more. The next sync would notice, so it is no failure."""
+    from upstash_workflow_dlq.archive import ArchiveError
+
+    try:
+        archive.mark_gone(dlq_ids, origin=origin)
+    except ArchiveError as error:
+        say(f"upstash-dlq: the next archive sync marks what is gone; it cannot be marked now: {safe(str(error))}")
 
 
 def _is_midway(error: BaseException) -> bool:

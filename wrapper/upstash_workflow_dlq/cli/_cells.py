@@ -66,3 +66,7 @@ def age(span: timedelta) -> str:
 
 def many(count: int, what: str = "run") -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def are(count: int, what: str = "run") -> str:
+    return f"{many(count, what)} {'is' if count == 1 else 'are'}"

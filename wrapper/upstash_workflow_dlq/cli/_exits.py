@@ -11,7 +11,7 @@ from enum import IntEnum
 
 import click
 
-from ._cells import safe
+from ._cells import many, safe
 
 
 class Exit(IntEnum):
@@ -51,6 +51,8 @@ _WORDS = {
     "use https, or pass allow_insecure=True to accept that": "use https",
     "add tzinfo or an offset": "add an offset, such as Z or +02:00",
     "an aware datetime": "an ISO 8601 time",
+    "`Archive.sync`": "upstash-dlq archive sync",
+    "name one as origin": "name one with --origin",
 }
 # Not in quotes: that is what somebody typed.
 _WORD = re.compile(rf"(?<![\w'\"-])(?:{'|'.join(map(re.escape, _WORDS))})(?![\w'\"])")
@@ -144,4 +146,4 @@ def _interrupted(error: BaseException) -> str:
     if progress is None:
         return "interrupted"
     done = progress.done if isinstance(progress.done, int) else len(progress.done)
-    return f"interrupted after {done:,} runs; whether the last request did anything is unknown"
+    return f"interrupted after {many(done)}; whether the last request did anything is unknown"

@@ -11,6 +11,8 @@ import click
 
 from ._cells import safe
 from ._exits import Exit, Stopped, as_typed
+from ._files import about_file
+from ._session import Session
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq.redrive import Redrive
@@ -21,13 +23,11 @@ def opened(file: str) -> Iterator[Redrive]:
     """A journal that was planned before. Any other file is as wrong as an option that does not exist."""
     from upstash_workflow_dlq.redrive import JournalError, Redrive
 
-    if not file.strip():
-        raise click.UsageError("FILE is empty: pass the name of a redrive", click.get_current_context())
     with Redrive(file) as redrive:
         try:
             redrive.settings()
         except JournalError as error:
-            raise Stopped(Exit.USAGE, str(error)) from error
+            raise about_file(error) from error
         with in_options():
             yield redrive
 
@@ -54,6 +54,8 @@ def as_an_end(error: BaseException) -> BaseException:
 
 
 def next_command(what: str, file: str, *options: str) -> str:
-    """To be copied."""
+    """To be copied. Only `run` connects: to the queue that was named to this command."""
     name = f"./{file}" if file.startswith("-") else file
-    return safe(" ".join(["upstash-dlq redrive", what, shlex.quote(name), *options]))
+    session = click.get_current_context().find_object(Session) if what == "run" else None
+    queue = session.queue_as_typed if session else []
+    return safe(" ".join(["upstash-dlq redrive", what, shlex.quote(name), *options, *queue]))

@@ -7,14 +7,16 @@ from pathlib import Path
 
 from ._cells import many, safe
 from ._exits import Exit, Stopped, say
+from ._session import option_as_typed
 
 
 def keep(remaining: tuple[str, ...], save: str | None) -> None:
     """The ids that remain. Those of a request without an answer are among them: if they were done, they are gone."""
-    count = many(len(remaining))
+    is_one = len(remaining) == 1
+    count = f"{many(len(remaining))} {'remains' if is_one else 'remain'}"
     if save is None:
         again = "run the same command again; filters also match what has failed since. (--save FILE keeps the ids.)"
-        say(f"{count} remain. To go on, {again}")
+        say(f"{count}. To go on, {again}")
         return
     try:
         write_aside(Path(save), "".join(f"{dlq_id}\n" for dlq_id in remaining))
@@ -23,7 +25,8 @@ def keep(remaining: tuple[str, ...], save: str | None) -> None:
         for dlq_id in remaining:
             say(safe(dlq_id))
     else:
-        say(f"{count} remain; their ids are in {safe(save)}: go on with --from {safe(save)}")
+        where = f"{'its id is' if is_one else 'their ids are'} in {safe(save)}"
+        say(f"{count}; {where}: go on with {safe(option_as_typed('--from', save))}")
 
 
 def write_aside(path: Path, text: str) -> None:
@@ -47,7 +50,8 @@ def check_place(file: str, named: str) -> None:
     name = safe(named)
     try:
         if path.exists() and not path.is_file():
-            raise Stopped(Exit.USAGE, f"{name} is no file; nothing was sent")
+            what = "a folder: name a file in it" if path.is_dir() else "no file: pass another name"
+            raise Stopped(Exit.USAGE, f"{name} is {what}; nothing was sent")
         beside = path.with_name(f".upstash-dlq.{os.getpid()}")
         beside.touch(exist_ok=False)
         beside.unlink()

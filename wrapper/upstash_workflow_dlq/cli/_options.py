@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ._files import FILE
 from ._numbers import SECONDS, WHOLE
 from ._session import Session
 from ._times import EXACTLY, MOMENT, SPAN
@@ -16,7 +17,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 EVERYWHERE = (
     click.Option(
-        ["--token-file"], metavar="PATH", help="Read the token from there (-: stdin) instead of QSTASH_TOKEN."
+        ["--token-file"],
+        type=FILE,
+        metavar="PATH",
+        help="Read the token from there (-: stdin) instead of QSTASH_TOKEN.",
     ),
     click.Option(["--region"], metavar="NAME", help="us-east-1 or eu-central-1; each has its own queue."),
     click.Option(["--url"], metavar="URL", help="Base URL, instead of QSTASH_URL."),
@@ -105,8 +109,16 @@ class Group(Documented, click.Group):
             raise click.UsageError(f"there is no command {args[0]!r}; {hint}", ctx) from None
 
 
+# Where what was typed is found in a context's `meta`.
+ARGUMENTS = "upstash_workflow_dlq.arguments"
+
+
 class FilteringCommand(Command):
     takes_filters = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[ARGUMENTS] = tuple(args)
+        return super().parse_args(ctx, args)
 
 
 # Where the values of such a filter are found, apart from the options of ours that may be called alike.
@@ -213,7 +225,7 @@ filters = options(
 
 target = options(
     click.argument("dlq_ids", nargs=-1, metavar="[DLQ_ID]..."),
-    click.option("--from", "source", metavar="FILE|-", help="Read ids from FILE, one a line; -: stdin."),
+    click.option("--from", "source", type=FILE, metavar="FILE|-", help="Read ids from FILE, one a line; -: stdin."),
     click.option("--all", "everything", is_flag=True, help="The whole queue."),
     filters,
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._cells import cell, plain, safe, spreadsheet
+from ._cells import are, cell, many, plain, safe, spreadsheet
 from ._exits import say, writing
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def write_runs(runs: Iterable[Any], form: str, fields: Fields | None) -> None:
     for line in lines:
         emit(line)
     if chosen.unreadable:
-        say(f"{chosen.unreadable:,} fields are of a wrong type, and left empty; -o json has them as they came")
+        say(f"{are(chosen.unreadable, 'field')} of a wrong type, and left empty; -o json has them as they came")
 
 
 def _chosen(run: FailedRun, fields: Fields) -> dict[str, Any]:
@@ -154,7 +154,7 @@ def _ids(runs: Iterable[FailedRun], fields: Fields) -> Iterator[str]:
         else:
             nameless += 1
     if nameless:
-        say(f"{nameless:,} runs have no dlq_id, and are left out")
+        say(f"{many(nameless)} without a dlq_id {'is' if nameless == 1 else 'are'} left out")
 
 
 _ROWS: dict[str, Callable[[Iterable[FailedRun], Fields], Iterator[str]]] = {

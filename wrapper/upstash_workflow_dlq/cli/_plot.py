@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._cells import safe
+from ._cells import many, safe
 from ._exits import Exit, Stopped
 from ._screen import name_of
 
@@ -27,6 +27,8 @@ def check(path: str) -> None:
         raise Stopped(
             Exit.CONFIGURATION, '--plot needs an extra: python -m pip install "upstash-workflow-dlq[cli,plot]"'
         )
+    if Path(path).is_dir():
+        raise Stopped(Exit.USAGE, f"--plot {path} is a folder: name a file in it")
     if not Path(path).absolute().parent.is_dir():
         raise Stopped(Exit.USAGE, f"--plot {path}: there is no such folder")
 
@@ -58,7 +60,7 @@ def _draw(summary: Summary, by: str, path: str) -> None:
     groups.bar_label(bars, [f"{group.count:,}" for group in shown], padding=3)
     groups.set_yticks(places, names, parse_math=False)
     groups.invert_yaxis()
-    groups.set_title(f"{summary.total:,} failed runs in {len(summary.groups):,} groups", loc="left")
+    groups.set_title(f"{many(summary.total, 'failed run')} in {many(len(summary.groups), 'group')}", loc="left")
     starts = [start for start, _ in summary.timeline]
     if starts:
         width = min((after - before for before, after in pairwise(starts)), default=None)

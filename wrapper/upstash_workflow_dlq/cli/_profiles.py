@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._cells import safe
 from ._exits import Exit, Stopped
+from ._files import text_of
 from ._session import Session
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq import DLQClient
 
+MOST_TEXT = 1_000_000
 EXAMPLE = '[[profile]] with name, url or region, and token_env = "NAME_OF_A_VARIABLE"'
 
 
@@ -39,12 +41,10 @@ def profiles_of(path: str) -> list[Profile]:
     """All of them are checked before anything is sent."""
     import tomllib
 
+    text = text_of(path, "--profiles", takes=f"a TOML file with one or several {EXAMPLE}", most=MOST_TEXT)
     try:
-        with open(path, "rb") as file:
-            document = tomllib.load(file)
-    except OSError as error:
-        raise Stopped(Exit.USAGE, f"--profiles {safe(path)} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is one
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise Stopped(Exit.USAGE, f"--profiles {safe(path)} is not TOML: {_told(error)}") from None
     entries = document.get("profile")
     if not isinstance(entries, list) or not entries or document.keys() != {"profile"}:

@@ -19,7 +19,7 @@ from ._overrides import taken_overrides
 from ._screen import progress
 from ._selection import Selection
 from ._session import Session
-from ._summaries import Reading, show
+from ._summaries import Reading, show, summary_of_same
 from ._targets import Target, say_what_is_left_out, selected_runs, taken_ids
 
 if TYPE_CHECKING:
@@ -78,13 +78,12 @@ def plan(session: Session, file: str, action: str, given: dict[str, Any]) -> int
                     pass
             else:
                 _write(dlq, file, action, runs, how, found)
-    return _report(session, file, action, found, is_dry=given["dry_run"])
+    more = None if named is not None else summary_of_same(session)
+    return _report(session, file, action, found, more, is_dry=given["dry_run"])
 
 
 def check_new(file: str) -> None:
     """Before anything is read."""
-    if not file.strip():
-        raise click.UsageError("FILE is empty: pass the name of a new file", click.get_current_context())
     if os.path.lexists(file):
         look = next_command("status", file)
         raise Stopped(
@@ -121,12 +120,12 @@ def _nothing_is_no_error(found: Found) -> Iterator[None]:
             raise
 
 
-def _report(session: Session, file: str, action: str, found: Found, *, is_dry: bool) -> int:
+def _report(session: Session, file: str, action: str, found: Found, more: str | None, *, is_dry: bool) -> int:
     say_what_is_left_out(Target([], missing=found.missing, unnamed=found.unnamed))
     if not found.ids:
         say("No failed runs match; no file was made, and nothing was sent but reads.")
         return Exit.FAILED
-    show(session, found.reading, "table", MOST_GROUPS)
+    show(session, found.reading, "table", MOST_GROUPS, more=more)
     what = f"{many(len(found.ids))} {{}} be {DONE[action]}, the oldest first."
     if is_dry:
         say(f"Dry run: {what.format('would')} No file was made, and nothing was sent but reads.")

@@ -9,7 +9,7 @@ from typing import Any
 
 from upstash_workflow_dlq.redrive import RedriveStatus, Settings, State
 
-from ._cells import age, cell, many, plain, safe
+from ._cells import age, are, cell, many, plain, safe
 from ._exits import say, writing
 from ._journals import next_command, opened
 from ._output import Fields, as_json, emit, write_runs
@@ -114,7 +114,7 @@ def show_results(session: Session, file: str, limit: Any, form: str) -> None:
         with writing():
             out.print(table(columns, rows, out.width))
         if next(results, None) is not None:
-            say(f"{many(len(rows))} are shown, and there are more: --limit all, or -o jsonl")
+            say(f"{are(len(rows))} shown, and there are more: --limit all, or -o jsonl")
 
 
 def set_rate(file: str, rate: float) -> None:

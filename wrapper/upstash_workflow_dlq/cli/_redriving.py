@@ -52,11 +52,13 @@ def run(session: Session, file: str, how: How) -> int:
                     f"{file} is about the queue at {before.base_url}, and this is {dlq.base_url}; nothing was sent: "
                     "set --url, --region or QSTASH_URL as when it was planned",
                 )
+            settings = replace(redrive.settings(), **how.settings)
             if count:
                 refuse_without_an_answer(yes=how.is_sure)
-                _ask(before, replace(redrive.settings(), **how.settings), count, how)
+                _ask(before, settings, count, how)
             else:
                 say("Nothing is left to send.")
+            _say_what_is_watched(before, settings, count)
             lines = Lines()
             error = _drive(session, redrive, dlq, how, lines)
         return _report(session, redrive, file, before, error, lines)
@@ -94,6 +96,15 @@ def _ask(before: RedriveStatus, settings: Settings, count: int, how: How) -> Non
         say(f"  {watch}; pauses if more than {settings.max_failures * 100:g} % of a wave fail again or are refused")
     if not how.is_sure:
         confirm(f"{action.capitalize()} {many(count)}?", count=count, type_the_count=action == "delete" and count > 1)
+
+
+def _say_what_is_watched(before: RedriveStatus, settings: Settings, count: int) -> None:
+    """If it was stopped before a wave had been watched, that comes first, and may be all that is left."""
+    wave = before.wave
+    if wave is None or before.action == "delete" or not settings.watch:
+        return
+    if wave.state in ("watching", "unknown") or (wave.state == "sending" and not count):
+        say(f"Wave {wave.number} was sent before: watching {age(settings.watch)} for runs of it that fail again")
 
 
 def _waves(before: RedriveStatus, settings: Settings, count: int) -> str:

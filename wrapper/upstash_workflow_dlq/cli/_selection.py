@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ._options import NEW_FILTER
+from ._options import ARGUMENTS, NEW_FILTER
+from ._session import option_as_typed
 from ._times import span_of
 
 if TYPE_CHECKING:
@@ -49,6 +50,21 @@ class Selection:
             if name.startswith(NEW_FILTER)
         }
         return cls({**given, **new}, **here)
+
+    @classmethod
+    def as_typed(cls) -> list[str]:
+        """The options of this command that are filters, to be typed again."""
+        from upstash_workflow_dlq import RunFilters
+
+        ctx = click.get_current_context()
+        raw, _, _ = ctx.command.make_parser(ctx).parse_args([*ctx.meta[ARGUMENTS]])
+        options = {param.name: param.opts[0] for param in ctx.command.params}
+        return [
+            option_as_typed(options[name], value)
+            for name, values in raw.items()
+            if name in {*RunFilters.__annotations__, *HERE} or name.startswith(NEW_FILTER)
+            for value in _items(values)
+        ]
 
     @property
     def is_empty(self) -> bool:
@@ -93,7 +109,7 @@ class Selection:
 
 
 def _items(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
 def _typed(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,9 @@ from ._exits import Exit, Stopped
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq import DLQClient
+
+# Characters: a device may have no end.
+LONGEST_TOKEN = 10_000
 
 
 @dataclass
@@ -33,8 +37,18 @@ class Session:
         return DLQClient(token, base_url=self.url, region=self.region, **options)
 
     @property
+    def queue_as_typed(self) -> list[str]:
+        """The options that name the queue, to be typed again."""
+        named = {"--url": self.url, "--region": self.region, "--token-file": self.token_file}
+        return [option_as_typed(name, value) for name, value in named.items() if value is not None]
+
+    @property
     def has_color(self) -> bool:
         return not (self.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb")
+
+
+def option_as_typed(name: str, value: str) -> str:
+    return f"{name}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}"
 
 
 def is_terminal(stream: Any) -> bool:
@@ -49,15 +63,13 @@ def can_ask() -> bool:
 
 
 def _token_of(path: str) -> str:
-    try:
-        if path == "-":
-            token = _token_of_stdin()
-        else:
-            with open(path, encoding="utf-8-sig") as file:  # some editors begin a file with a byte order mark
-                token = file.read(10_000)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise Stopped(Exit.CONFIGURATION, f"--token-file {path} cannot be read: {reason}") from None
+    if path == "-":
+        token = _token_of_stdin()
+    else:
+        from ._files import text_of
+
+        takes = "the token, and nothing else"
+        token = text_of(path, "--token-file", takes=takes, most=LONGEST_TOKEN, code=Exit.CONFIGURATION)
     if not token.strip():
         raise Stopped(Exit.CONFIGURATION, f"--token-file {path} is empty: put the token there")
     return token.strip()
@@ -73,4 +85,4 @@ def _token_of_stdin() -> str:
             return getpass("Token (not shown): ", stream=sys.stderr)
         except EOFError:
             return ""
-    return sys.stdin.readline().removeprefix("\ufeff")
+    return sys.stdin.readline(LONGEST_TOKEN).removeprefix("\ufeff")

@@ -94,7 +94,7 @@ def queue(session: Session) -> Iterator[Source]:
 
 @contextmanager
 def archived(path: str, *, gone: bool | None = None, origins: tuple[str, ...] = ()) -> Iterator[Source]:
-    from upstash_workflow_dlq.archive import Archive
+    from ._archives import opened
 
-    with Archive(path) as archive:
+    with opened(path) as archive:
         yield Archived(archive, gone, origins)

@@ -20,6 +20,7 @@ from ._screen import (
     sparkline,
     table,
 )
+from ._selection import Selection
 from ._session import Session
 
 if TYPE_CHECKING:
@@ -95,15 +96,15 @@ class Reading:
 
 
 def show(
-    session: Session, reading: Reading, output: str, screenful: int, *, asked: Any = None, in_summary: bool = False
+    session: Session, reading: Reading, output: str, screenful: int, *, asked: Any = None, more: str | None = None
 ) -> None:
     """On stdout, as a terminal, a pipe or a program takes it. A screenful is for terminals; what was asked (a number,
-    or "all") holds everywhere. `in_summary`: the command has --limit and --retention."""
+    or "all") holds everywhere. `more`: see `below`."""
     on_screen = output == "table" and shows_tables()
     limit = screenful if asked is None and on_screen else None if asked == "all" else asked
     if on_screen:
         with writing():
-            draw(session, reading, limit, in_summary=in_summary)
+            draw(session, reading, limit, more=more)
     elif output == "json":
         emit(as_json(reading.as_json(limit), indent=2))
     else:
@@ -112,7 +113,7 @@ def show(
 
 
 def draw(
-    session: Session, reading: Reading, limit: int | None, *, stderr: bool = False, in_summary: bool = False
+    session: Session, reading: Reading, limit: int | None, *, stderr: bool = False, more: str | None = None
 ) -> None:
     """For people, whose terminal it must be."""
     summary = reading.summary
@@ -129,29 +130,36 @@ def draw(
     if rows:
         columns = [*GROUP_COLUMNS[:-1], Column("fingerprint" if reading.by == "failure" else "example")]
         out.print(table(columns, rows, out.width))
-    for line in below(reading, limit, out.width, in_summary=in_summary):
-        out.print(line)
+    for line in below(reading, limit, out.width, more):
+        # A command that is copied has no line breaks in it.
+        out.print(line, soft_wrap=True)
 
 
-def below(reading: Reading, limit: int | None, width: int, *, in_summary: bool) -> list[str]:
-    """What stands below the groups. Options are named with their command where it is another one."""
+def below(reading: Reading, limit: int | None, width: int, more: str | None) -> list[str]:
+    """What stands below the groups. `more`: the command that shows all groups of the same runs; "" if it is this one,
+    None if there is none."""
     summary = reading.summary
-    command = "" if in_summary else "upstash-dlq summary "
     lines = []
     if (hidden := len(summary.groups) - len(summary.groups[:limit])) > 0:
-        lines.append(f"and {many(hidden, 'more group')}: {command}--limit all")
+        how = {None: "", "": ": --limit all"}.get(more, f": {more} --limit all")
+        lines.append(f"and {many(hidden, 'more group')}{how}")
     if summary.timeline:
         counts = [count for _, count in summary.timeline]
         start, end = cell(summary.first), cell(summary.last)
         ends = f"{start[:16]}  ", f"  {end[:16]}"
         lines += ["", sparkline(counts, width - len("".join(ends))).join(ends)]
     if reading.expiring:
-        lines.append(_expiring(reading, command))
+        lines.append(_expiring(reading, more))
     return lines
 
 
-def _expiring(reading: Reading, command: str) -> str:
+def summary_of_same(session: Session) -> str:
+    """For `more`, in another command than `summary`: to be copied."""
+    return safe(" ".join(["upstash-dlq summary", *session.queue_as_typed, *Selection.as_typed()]))
+
+
+def _expiring(reading: Reading, more: str | None) -> str:
     who = "It" if reading.count == 1 else f"{reading.expiring:,} of them"
     if reading.retention_is_known:
         return f"{who} {'expires' if reading.expiring == 1 else 'expire'} within a day"
-    return f"{who} may expire within a day (see {command}--retention{' 7d' if command else ''})"
+    return f"{who} may expire within a day (see --retention{'' if more == '' else ' of upstash-dlq summary'})"

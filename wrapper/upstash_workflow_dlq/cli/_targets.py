@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ._cells import many, safe
-from ._exits import Exit, Stopped, say
+from ._exits import say
+from ._files import text_of
 from ._screen import progress
 from ._selection import Selection
 from ._session import Session, is_terminal
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 # To see what more ids than that are, the whole queue is read in parallel, instead of one after the other.
 MOST_SINGLE_LOOKUPS = 200
 MOST_MISSING = 10
+# Characters of a file of ids: 5,000,000 of them.
+MOST_TEXT = 100_000_000
 
 
 @dataclass
@@ -41,21 +44,9 @@ def named_ids(dlq_ids: tuple[str, ...], source: str | None) -> list[str] | None:
         raise click.UsageError("pass ids or --from, not both", click.get_current_context())
     if source is None:
         return list(dict.fromkeys(dlq_ids)) or None
-    try:
-        if source == "-":
-            if sys.stdin is None:
-                raise Stopped(Exit.USAGE, "--from - has nothing to read: stdin is closed")
-            if is_terminal(sys.stdin):
-                say("Ids, one in a line; Ctrl-D ends.")
-            text = sys.stdin.read()
-        else:
-            with open(source, encoding="utf-8-sig") as file:
-                text = file.read()
-    except UnicodeDecodeError:
-        raise Stopped(Exit.USAGE, f"--from {source} is not text; it takes ids, one in a line") from None
-    except OSError as error:
-        raise Stopped(Exit.USAGE, f"--from {source} cannot be read: {error.strerror}") from None
-    lines = text.removeprefix("\ufeff").splitlines()
+    if source == "-" and is_terminal(sys.stdin):
+        say("Ids, one in a line; Ctrl-D ends.")
+    lines = text_of(source, "--from", takes="ids, one in a line", most=MOST_TEXT).splitlines()
     return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
@@ -151,7 +142,8 @@ def say_what_is_left_out(target: Target) -> None:
     for dlq_id in target.missing[:MOST_MISSING]:
         say(f"upstash-dlq: there is no failed run {safe(dlq_id)}")
     if len(target.missing) > MOST_MISSING:
-        say(f"upstash-dlq: and {len(target.missing) - MOST_MISSING:,} more that are not there")
+        more = len(target.missing) - MOST_MISSING
+        say(f"upstash-dlq: and {more:,} more that {'is' if more == 1 else 'are'} not there")
 
 
 def still_there(dlq: DLQClient, ids: tuple[str, ...]) -> list[str]:

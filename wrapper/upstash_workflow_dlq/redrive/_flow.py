@@ -103,7 +103,8 @@ class _Redrive(Sending, Watching):
         if wave.started or wave.refused or not wave.gone:
             return None
         left = yield from self.keep(lambda journal: journal.planned(1))
-        return f"all {wave.gone:,} runs of wave {wave.number} were gone from the queue already" if left else None
+        those = "the only run of wave {} was" if wave.gone == 1 else f"all {wave.gone:,} runs of wave {{}} were"
+        return f"{those.format(wave.number)} gone from the queue already" if left else None
 
     def _paused(self, wave: Wave, reason: str) -> Flow[RedrivePaused]:
         summary = yield from self.keep(lambda journal: summarize(journal.failures(wave.number)))

@@ -38,6 +38,10 @@ class State(StrEnum):
     """The answer was lost, and nobody could ask yet whether the run is still in the queue."""
 
 
+def many(count: int) -> str:
+    return f"{count:,} run{'s' * (count != 1)}"
+
+
 OPEN = (State.PLANNED, State.SENDING, State.UNKNOWN)
 """What the next `run` sends, or asks for."""
 

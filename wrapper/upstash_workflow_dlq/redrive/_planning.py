@@ -15,11 +15,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from .. import FailedRun, FlowControl, InvalidResponseError, Overrides, filter_names
+from ..matching import Matcher
 from ._journal import APPLICATION, SCHEMA, VERSION, packed, settings_as_json
 from ._model import ACTIONS, JournalError, RedriveError, Settings, State
 
 # More ids than that are looked for in a scan of the whole queue, instead of one after the other.
 MOST_SINGLE_LOOKUPS = 200
+
+# Filters that the service does not have.
+HERE = ("failure", "contains", "fingerprint")
 
 _MANY = 500
 
@@ -31,25 +35,25 @@ class Selection:
         if action not in ACTIONS:
             raise ValueError(f"action is {action!r}; it must be one of {', '.join(ACTIONS)}")
         self.action = action
-        self.fingerprints = _fingerprints(given.pop("fingerprint", None))
+        here: dict[str, Any] = {name: given.pop(name) for name in HERE if name in given}
+        self._matcher = Matcher(here)
         self.all = given.pop("all", False)
         self.ids = given.pop("dlq_ids", None)
         self.overrides = _overrides(action, given)
         self.filters = {name: value for name, value in given.items() if value is not None}
         unknown = self.filters.keys() - set(filter_names())
         if unknown:
-            raise TypeError(f"there is no filter {min(unknown)!r}. The filters are {', '.join(filter_names())}")
-        targets = {"dlq_ids": self.ids is not None, "filters": bool(self.filters or self.fingerprints), "all": self.all}
+            known = ", ".join([*filter_names(), *HERE])
+            raise TypeError(f"there is no filter {min(unknown)!r}. The filters are {known}")
+        has_filters = bool(self.filters) or not self._matcher.is_empty
+        targets = {"dlq_ids": self.ids is not None, "filters": has_filters, "all": self.all}
         if sum(map(bool, targets.values())) != 1:
             got = " and ".join(name for name, is_given in targets.items() if is_given) or "none"
             raise ValueError(f"pass exactly one of dlq_ids=, filters, and all=True for the whole queue; got {got}")
 
     def matches(self, run: FailedRun) -> bool:
-        if not self.fingerprints:
-            return True
-        from ..triage import fingerprint
-
-        return fingerprint(run) in self.fingerprints
+        """What the service cannot look at."""
+        return self._matcher.is_empty or self._matcher.matches(run)
 
 
 class Named:
@@ -80,15 +84,6 @@ class Named:
     def rest_is_missing(self) -> None:
         for dlq_id in self.ids:
             self._planner.add_missing(dlq_id)
-
-
-def _fingerprints(given: Any) -> frozenset[str]:
-    if given is None:
-        return frozenset()
-    fingerprints = (given,) if isinstance(given, str) else tuple(given)
-    if not fingerprints or not all(isinstance(item, str) and item.strip() for item in fingerprints):
-        raise ValueError("fingerprint is empty; leave it out to select any")
-    return frozenset(fingerprints)
 
 
 def _overrides(action: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -239,6 +234,8 @@ class Planner:
         about = {**self._about, "left_out": self._left_out}
         try:
             self._connection.executemany("INSERT INTO about VALUES (?, ?)", about.items())
+            # It stays so. Whoever opens the journal first has nothing to change, for which SQLite would not wait.
+            self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.close()
             _sync(self._aside)
             _rename_to_new(self._aside, self._path)

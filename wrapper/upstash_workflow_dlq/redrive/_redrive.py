@@ -71,8 +71,9 @@ class Redrive:
             dlq: the queue.
             action: "resume", "restart" or "delete".
             on_progress: called now and then with the number of runs so far.
-            **selection: as in bulk calls, exactly one of `dlq_ids=` (runs or ids), filters, and `all=True`; and
-                `fingerprint=`, one or several, alone or with filters. Overrides too, by name or as `overrides=`.
+            **selection: as in bulk calls, exactly one of `dlq_ids=` (runs or ids), filters, and `all=True`; among
+                the filters `failure=`, `contains=` and `fingerprint=`, as in `matching.MatchFilters`. Overrides too,
+                by name or as `overrides=`.
 
         ```python
         from upstash_workflow_dlq.redrive import Redrive

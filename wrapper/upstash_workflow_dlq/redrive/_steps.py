@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from .. import APIError, ClientClosedError, ConfigurationError, NotFoundError, RateLimitError
 from ._effects import Ask, Begin, Finished, Flow, Keep, Look, Stopped, Tell, Tick, Until
-from ._model import JournalError, Settings, Wave
+from ._model import JournalError, Settings, Wave, many
 from ._records import Journal
 
 T = TypeVar("T")
@@ -86,9 +86,10 @@ class Steps:
         sent = wave.started + wave.refused
         if not sent or wave.failures <= self.settings.max_failures * sent:
             return None
-        names = {"failed again": wave.failed_again, "were refused": wave.refused}
+        refused = "was refused" if wave.refused == 1 else "were refused"
+        names = {"failed again": wave.failed_again, refused: wave.refused}
         what = " and ".join(f"{count:,} {name}" for name, count in names.items() if count)
-        return f"of the {sent:,} runs of wave {wave.number}, {what}; at most {self.settings.max_failures * 100:g} % may"
+        return f"of the {many(sent)} of wave {wave.number}, {what}; at most {self.settings.max_failures * 100:g} % may"
 
 
 def is_final(error: Exception) -> bool:

@@ -123,7 +123,7 @@ def _body(body: bytes | str | None, most: int) -> tuple[str, str]:
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        return "", f"{len(body):,} bytes that are not text"
+        return "", f"{len(body):,} byte{'s' * (len(body) != 1)}, not text"
     if text.startswith("REDACTED:"):
         return "", f"redacted by the service; SHA-256 {one_line(text.removeprefix('REDACTED:'), 100)}"
     if len(text) <= INDENTED and text[:1] in ("{", "["):

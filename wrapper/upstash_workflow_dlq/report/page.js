@@ -78,8 +78,9 @@
     const left = matching.length - shown;
     next.hidden = !left;
     next.textContent = `${Math.min(left, AT_ONCE)} more of ${left.toLocaleString("en")}`;
+    const all = `${runs.length.toLocaleString("en")} ${runs.length === 1 ? "run" : "runs"}`;
     const count = matching.length.toLocaleString("en");
-    found.textContent = matching.length === runs.length ? `${count} runs` : `${count} of ${runs.length.toLocaleString("en")} runs`;
+    found.textContent = matching.length === runs.length ? all : `${count} of ${all}`;
   }
 
   function row(place) {

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .._archives import as_an_end, opened
 from .._cells import cell, many, plain, safe
 from .._exits import Exit, Stopped, ended, say
+from .._files import FILE, ORIGIN
 from .._options import (
     Command,
     FilteringCommand,
@@ -48,10 +50,10 @@ command = Group(
     """,
 )
 
-file = click.argument("file", metavar="FILE")
+file = click.argument("file", type=FILE, metavar="FILE")
 where = options(
     click.option("--gone/--not-gone", default=None, help="Only runs that have left the queue, or only the others."),
-    click.option("--origin", "origins", multiple=True, metavar="NAME", help="Of this queue. Repeatable."),
+    click.option("--origin", "origins", type=ORIGIN, multiple=True, metavar="NAME", help="Of this queue. Repeatable."),
 )
 
 
@@ -72,10 +74,11 @@ def _source(given: dict[str, Any]) -> AbstractContextManager[Source]:
 @filters
 @click.option(
     "--profiles",
+    type=FILE,
     metavar="FILE",
     help="Sync several queues: a TOML file with their names and the variables of their tokens.",
 )
-@click.option("--origin", cls=Once, metavar="NAME", help="Name of this queue in FILE. Default: its URL.")
+@click.option("--origin", type=ORIGIN, cls=Once, metavar="NAME", help="Name of this queue in FILE. Default: its URL.")
 @output("table", "json")
 @with_session
 def sync(session: Session, file: str, profiles: str | None, origin: str | None, output: str, **options: Any) -> int:
@@ -84,8 +87,6 @@ def sync(session: Session, file: str, profiles: str | None, origin: str | None, 
     Without filters, it marks the runs that have left the queue as gone. --failure, --contains and --fingerprint are for
     looking at the archive: sync refuses them. If it is interrupted, run it again: nothing is lost.
     """
-    from upstash_workflow_dlq.archive import Archive
-
     selection = Selection.taken_from(options)
     if selection.is_applied_here:
         raise click.UsageError(
@@ -99,9 +100,9 @@ def sync(session: Session, file: str, profiles: str | None, origin: str | None, 
                 click.get_current_context(),
             )
         queues = profiles_of(profiles)
-        with Archive(file) as archive:
+        with opened(file, makes=True) as archive:
             return _sync_all(session, archive, queues, selection, output)
-    with Archive(file) as archive, session.client() as dlq:
+    with opened(file, makes=True) as archive, session.client() as dlq:
         result = _synced(session, archive, dlq, origin, selection)
     if output == "json":
         emit(as_json(result._asdict()))
@@ -138,7 +139,7 @@ def _sync_all(session: Session, archive: Archive, queues: list[Profile], selecti
                 result = _synced(session, archive, dlq, profile.name, selection)
         except (DLQError, OSError, Stopped) as error:
             say(f"{safe(profile.name)}: failed")
-            failures.append(ended(error, debug=session.debug))
+            failures.append(ended(as_an_end(error), debug=session.debug))
             results.append({"origin": profile.name, "error": str(error)})
         else:
             results.append({"origin": profile.name, **result._asdict()})
@@ -169,9 +170,7 @@ def _told(result: SyncResult) -> str:
 @with_session
 def stats(session: Session, file: str, output: str) -> None:
     """How many runs FILE has, of which queues, from when to when."""
-    from upstash_workflow_dlq.archive import Archive
-
-    with Archive(file) as archive:
+    with opened(file) as archive:
         rows = [(None, archive.stats()), *((name, archive.stats(origin=name)) for name in archive.origins())]
     if output == "json":
         (_, total), *origins = rows
@@ -217,7 +216,7 @@ def list_(session: Session, **given: Any) -> None:
 )
 @file
 @click.argument("dlq_ids", nargs=-1, required=True, metavar="DLQ_ID...")
-@click.option("--origin", cls=Once, metavar="NAME", help="Of this queue, where several have that id.")
+@click.option("--origin", type=ORIGIN, cls=Once, metavar="NAME", help="Of this queue, where several have that id.")
 @retention
 @output("table", "json")
 @with_session
@@ -257,7 +256,7 @@ def summary(session: Session, **given: Any) -> None:
     """,
 )
 @file
-@click.argument("target", metavar="TARGET")
+@click.argument("target", type=FILE, metavar="TARGET")
 @filters
 @where
 @with_session
@@ -268,9 +267,7 @@ def export(
 
     Parquet needs the extra `parquet`. TARGET is replaced once the new one is whole.
     """
-    from upstash_workflow_dlq.archive import Archive
-
     selection = Selection.taken_from(options)
-    with Archive(file) as archive:
+    with opened(file) as archive:
         count = archive.export(target, gone=gone, origin=origins or None, **selection.filters)
     say(f"Wrote {many(count)} to {safe(target)}.")

@@ -30,19 +30,19 @@ def command(session: Session, action: str, dlq_ids: tuple[str, ...], yes: bool, 
     """Call the failure function of runs again, or cancel a call that is in progress. Sent at most once."""
     ids = list(dict.fromkeys(dlq_ids))
     refuse_without_an_answer(yes=yes)
-    if not yes:
-        count = len(ids)
-        what = f"{action.capitalize()} the failure callback of {many(count)}?"
-        confirm(what, count=count, type_the_count=False)
     done: list[str] = []
     with session.client() as dlq:
+        if not yes:
+            where = f"{many(len(ids))} in the queue at {safe(dlq.base_url)}"
+            confirm(f"{action.capitalize()} the failure callback of {where}?", count=len(ids), type_the_count=False)
         for dlq_id in ids:
             try:
                 started = (dlq.retry_failure_callback if action == "retry" else dlq.cancel_failure_callback)(dlq_id)
             except BaseException as error:
                 code = ended(error, debug=session.debug)
                 left = [other for other in ids if other not in done]
-                say(f"{len(done):,} of {len(ids):,} are done; not done: {' '.join(map(safe, left))}")
+                verb = "is" if len(done) == 1 else "are"
+                say(f"{len(done):,} of {len(ids):,} {verb} done; not done: {' '.join(map(safe, left))}")
                 is_partly = done and code == Exit.FAILED
                 raise Stopped(Exit.PARTLY if is_partly else code, "") from None
             done.append(dlq_id)

@@ -12,7 +12,7 @@ from .._options import FilteringCommand, filters, output, with_session
 from .._selection import Selection
 from .._session import Session
 from .._sources import queue
-from .._summaries import show
+from .._summaries import show, summary_of_same
 
 # A terminal shows so many groups.
 SCREENFUL = 10
@@ -40,7 +40,7 @@ def command(session: Session, most: int, output: str, **options: Any) -> int:
         if output == "json":
             show(session, reading, output, SCREENFUL)
         return Exit.DONE
-    show(session, reading, output, SCREENFUL)
+    show(session, reading, output, SCREENFUL, more=summary_of_same(session))
     match = "failed run matches" if reading.count == 1 else "failed runs match"
-    say(f"upstash-dlq: {reading.count:,} {match}, and {most:,} are allowed")
+    say(f"upstash-dlq: {reading.count:,} {match}, and {most:,} {'is' if most == 1 else 'are'} allowed")
     return Exit.FAILED

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from .._cells import cell
+from .._cells import are, cell
 from .._exits import say, writing
 from .._numbers import LIMIT
 from .._options import FilteringCommand, filters, options, output, retention, with_session
@@ -91,6 +91,6 @@ def look(
             with writing():
                 out.print(table(columns, rows, out.width))
         if next(runs, None) is not None:
-            say(f"{len(found):,} runs are shown, and there are more: --limit all, or -o jsonl")
+            say(f"{are(len(found))} shown, and there are more: --limit all, or -o jsonl")
         elif not found:
             say("No failed runs match." if not selection.is_empty else there.empty)

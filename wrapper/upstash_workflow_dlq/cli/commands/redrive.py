@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from .._files import FILE
 from .._numbers import LIMIT, SHARE, WHOLE, Number
 from .._options import Command, FilteringCommand, Group, dry_run, everywhere, output, target, with_session, yes
 from .._overrides import overrides
@@ -16,7 +17,7 @@ from .._times import SPAN_OR_ZERO
 RATE = Number("a number of runs a second, such as 5 or 0.5 (up to 10,000)", 0, 10_000, above=True)
 GROWTH = Number("a number from 1 to 1,000", 1, 1000)
 
-file = click.argument("file", type=click.Path(), metavar="FILE")
+file = click.argument("file", type=FILE, metavar="FILE")
 
 
 @click.group(

@@ -14,6 +14,7 @@ import click
 
 from .._cells import many, safe
 from .._exits import Exit, Stopped, say
+from .._files import FILE
 from .._keeping import check_place, write_aside
 from .._numbers import LIMIT
 from .._options import FilteringCommand, filters, retention, with_session
@@ -35,10 +36,16 @@ if TYPE_CHECKING:
     """,
 )
 @click.option(
-    "-o", "--output", "path", required=True, metavar="FILE", help="Where to write it. Replaced if it is there."
+    "-o",
+    "--output",
+    "path",
+    type=FILE,
+    required=True,
+    metavar="FILE",
+    help="Where to write it. Replaced if it is there.",
 )
 @filters
-@click.option("--archive", metavar="FILE", help="Read the runs from this archive, not from the service.")
+@click.option("--archive", type=FILE, metavar="FILE", help="Read the runs from this archive, not from the service.")
 @click.option("--title", default="Failed runs", metavar="TEXT", help="Title of the page.")
 @click.option("--limit", type=LIMIT, metavar="N|all", help="List the newest N runs; all are counted. Default: 10000.")
 @click.option("--no-bodies", is_flag=True, help="Leave out bodies of requests and responses, and results of steps.")
@@ -66,7 +73,9 @@ def command(
         )
     # Elsewhere -o names a format.
     if not path.lower().endswith((".html", ".htm")):
-        raise click.UsageError(f"-o {path}: the name must end in .html", click.get_current_context())
+        page = Path(path) / "report.html" if os.path.isdir(path) else "report.html"
+        message = f"-o {path} is no page: pass a name that ends in .html, such as {page}"
+        raise click.UsageError(message, click.get_current_context())
     check_place(path, f"-o {path}")
     if archive is not None and _is_same(path, archive):
         raise click.UsageError(f"-o {path} is the archive itself: name another file", click.get_current_context())
@@ -100,10 +109,10 @@ def _is_same(path: str, archive: str) -> bool:
 @contextmanager
 def _runs(session: Session, selection: Selection, archive: str | None) -> Iterator[Iterator[FailedRun]]:
     if archive is not None:
-        from upstash_workflow_dlq.archive import Archive
+        from .._archives import opened
 
-        with Archive(archive) as kept:
-            yield filter(selection.matches, kept.runs(**selection.query))
+        with opened(archive) as kept:
+            yield kept.runs(**selection.filters)
     else:
         with session.client() as dlq:
             yield selection.runs(dlq, fast=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .._cells import cell, plain, safe_lines
+from .._cells import cell, many, plain, safe_lines
 from .._exits import Exit, say
 from .._options import Command, output, retention, with_session
 from .._output import as_json, emit
@@ -162,7 +162,7 @@ def _body(body: Any) -> list[str]:
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        return [f"{len(body):,} bytes that are not text; -o json has them in base64"]
+        return [f"{many(len(body), 'byte')}, not text; -o json has them in base64"]
     if text.startswith("REDACTED:"):
         return [f"redacted by the service; SHA-256 {' '.join(safe_lines(text.removeprefix('REDACTED:')))}"]
     try:

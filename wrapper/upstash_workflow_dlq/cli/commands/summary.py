@@ -10,6 +10,7 @@ import click
 
 from .._cells import safe
 from .._exits import say
+from .._files import FILE
 from .._numbers import LIMIT
 from .._options import FilteringCommand, filters, options, output, retention, with_session
 from .._selection import Selection
@@ -26,9 +27,7 @@ grouping = options(
     filters,
     click.option("--by", type=click.Choice(BY), default="failure", show_default=True, help="What makes a group."),
     click.option("--limit", type=LIMIT, metavar="N|all", help="So many groups. Default: all; 20 on a terminal."),
-    click.option(
-        "--plot", type=click.Path(dir_okay=False), metavar="FILE", help="Draw it, as .svg or .png (extra `plot`)."
-    ),
+    click.option("--plot", type=FILE, metavar="FILE", help="Draw it, as .svg or .png (extra `plot`)."),
 )
 
 
@@ -72,7 +71,7 @@ def look(
         check(plot)
     with source as there:
         reading = there.reading(selection, by, retention)
-    show(session, reading, output, SCREENFUL, asked=limit, in_summary=True)
+    show(session, reading, output, SCREENFUL, asked=limit, more="")
     if plot is not None:
         from .._plot import draw
 

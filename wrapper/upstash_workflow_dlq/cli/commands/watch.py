@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .._cells import cell, safe
+from .._cells import are, cell, safe
 from .._exits import say
 from .._options import FilteringCommand, filters, output, with_session
 from .._output import FIELDS, Fields, as_json, emit
@@ -47,7 +47,7 @@ def command(session: Session, interval: timedelta, output: str, **options: Any) 
     selection = Selection.taken_from(options)
     with session.client() as dlq:
         seen = _there_already(dlq, selection, interval)
-        say(f"Watching; {len(seen):,} failed runs are there already.")
+        say(f"Watching; {are(len(seen), 'failed run')} there already.")
         look = 0
         while True:
             time.sleep(interval.total_seconds())

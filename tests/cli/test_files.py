@@ -1,0 +1,158 @@
+"""Files that are named to a command: the same fault is told alike, and ends with the same code, wherever it is made."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from command_line import Cli
+from upstash_workflow_dlq.archive import Archive, _schema
+from upstash_workflow_dlq.emulator import Emulator
+
+READ_ARCHIVE = (
+    "archive stats FILE",
+    "archive list FILE",
+    "archive show FILE 1752829295505-0",
+    "archive summary FILE",
+    "archive export FILE runs.csv",
+    "report -o report.html --archive FILE",
+)
+WRITE_ARCHIVE = ("archive sync FILE", "archive sync FILE --profiles queues.toml", "delete --all --yes --archive FILE")
+REDRIVE = ("redrive run FILE --yes", "redrive status FILE", "redrive results FILE", "redrive rate FILE 9")
+READ_TEXT = ("archive sync failed.db --profiles FILE", "resume --yes --from FILE", "count --token-file FILE")
+WRITE = (
+    "resume --all --yes --save FILE",
+    "report -o FILE",
+    "summary --plot FILE",
+    "redrive plan FILE --action resume --all",
+    "archive export failed.db FILE",
+)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, queue: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A folder, in which nothing may be left, and a queue, which nothing may reach."""
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    profile = f'[[profile]]\nname = "a"\nurl = "{queue.url}"\ntoken_env = "QSTASH_TOKEN"\n'
+    Path("queues.toml").write_text(profile)
+    before = sorted(os.listdir())
+    yield
+    assert queue.requests == []
+    assert len(queue.runs) == 60
+    assert sorted(set(os.listdir()) - {"wrong", "failed.db"}) == before
+    assert os.listdir("folder") == []
+
+
+def error(cli: Cli, typed: str, file: str, code: int) -> str:
+    result = cli(*(file if word == "FILE" else word for word in typed.split()))
+    assert (result.status, result.out) == (code, "")
+    assert result.error.startswith("upstash-dlq: ")
+    assert "Archive.sync" not in result.error
+    return result.error
+
+
+@pytest.mark.parametrize("typed", READ_ARCHIVE)
+def test_an_archive_that_is_not_there_is_two(cli: Cli, typed: str) -> None:
+    said = error(cli, typed, "missing.db", 2)
+    assert said == "upstash-dlq: missing.db: there is no such archive; upstash-dlq archive sync makes one"
+
+
+@pytest.mark.parametrize("typed", REDRIVE)
+def test_a_redrive_that_is_not_there_is_two(cli: Cli, typed: str) -> None:
+    assert "missing.db cannot be read: No such file" in error(cli, typed, "missing.db", 2)
+
+
+@pytest.mark.parametrize("typed", [*READ_ARCHIVE, *WRITE_ARCHIVE])
+class TestNoArchive:
+    @pytest.mark.parametrize("content", ["text", "a redrive", "newer"])
+    def test_another_file_is_two_and_stays_as_it_is(self, cli: Cli, typed: str, content: str) -> None:
+        if content == "text":
+            Path("wrong").write_text("hello")
+        else:
+            application = _schema.APPLICATION_ID if content == "newer" else 1
+            with closing(sqlite3.connect("wrong")) as file:
+                file.executescript(f"PRAGMA application_id = {application}; PRAGMA user_version = 99")
+        before = Path("wrong").read_bytes()
+        said = error(cli, typed, "wrong", 2)
+        assert "update it" in said if content == "newer" else "no archive; upstash-dlq archive sync makes one" in said
+        assert Path("wrong").read_bytes() == before
+
+    def test_a_folder_or_a_device_is_two(self, cli: Cli, typed: str) -> None:
+        assert "folder/ is a folder, and an archive is a file: name a file in it" in error(cli, typed, "folder/", 2)
+        for device in ("/dev/null", "/dev/zero"):
+            assert f"{device} is no file, and so no archive" in error(cli, typed, device, 2)
+
+
+@pytest.mark.parametrize("typed", WRITE_ARCHIVE)
+def test_an_archive_in_a_folder_that_is_not_there_is_two(cli: Cli, typed: str) -> None:
+    assert "none/a.db: there is no such folder" in error(cli, typed, "none/a.db", 2)
+
+
+@pytest.mark.parametrize("typed", ["archive stats FILE", "archive sync FILE", "redrive status FILE"])
+def test_a_file_that_is_locked_is_one(cli: Cli, typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the right file, and the same command may do later."""
+    monkeypatch.setattr(_schema, "BUSY", 0.1)
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: connect(*args, **{**options, "timeout": 0.1}))
+    application = 0x55444C51 if "redrive" in typed else _schema.APPLICATION_ID
+    with closing(connect("wrong", isolation_level=None)) as file:
+        file.executescript(f"PRAGMA application_id = {application}; BEGIN EXCLUSIVE")
+        assert "locked" in error(cli, typed, "wrong", 1)
+
+
+@pytest.mark.parametrize("typed", [*READ_ARCHIVE, *WRITE_ARCHIVE, *REDRIVE, *READ_TEXT, *WRITE])
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_name_as_of_a_variable_that_is_not_set_is_two(cli: Cli, typed: str, empty: str) -> None:
+    words = typed.split()
+    before = words[words.index("FILE") - 1]
+    named = before if before.startswith("-") else "TARGET" if "export failed.db" in typed else "FILE"
+    assert f"{named} is empty: pass the name of a file" in error(cli, typed, empty, 2)
+
+
+@pytest.mark.parametrize(
+    "typed", ["archive sync a.db --origin FILE", "archive list a.db --origin FILE", "delete --all --origin FILE"]
+)
+def test_an_empty_name_of_a_queue_is_two(cli: Cli, typed: str) -> None:
+    assert "--origin is empty: pass the name of a queue" in error(cli, typed, "", 2)
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "takes"),
+    [
+        ("archive sync failed.db --profiles FILE", 2, "a TOML file with one or several [[profile]]"),
+        ("resume --yes --from FILE", 2, "ids, one in a line"),
+        ("count --token-file FILE", 4, "the token, and nothing else"),
+    ],
+)
+class TestText:
+    def test_what_cannot_be_read_says_what_it_takes(self, cli: Cli, typed: str, code: int, takes: str) -> None:
+        said = error(cli, typed, "missing", code)
+        assert "missing cannot be read: No such file or directory; it takes " in said
+        assert takes in said
+        assert "cannot be read" in error(cli, typed, "folder", code)
+        Path("wrong").write_bytes(b"\xff\xfe\x00")
+        assert "wrong is not text; it takes " in error(cli, typed, "wrong", code)
+
+    def test_a_device_without_an_end_is_not_read_to_it(self, cli: Cli, typed: str, code: int, takes: str) -> None:
+        said = error(cli, typed, "/dev/zero", code)
+        assert " characters; it takes " in said
+        assert takes in said
+
+
+@pytest.mark.parametrize("typed", WRITE)
+def test_a_folder_is_no_file_to_write(cli: Cli, typed: str) -> None:
+    if "export" in typed:
+        with Archive("failed.db") as archive:
+            list(archive.keep([], origin="a"))
+    said = error(cli, typed, "folder", 2)
+    assert "folder" in said
+
+
+def test_a_page_is_not_a_folder(cli: Cli) -> None:
+    said = error(cli, "report -o FILE", "folder/", 2)
+    assert "-o folder/ is no page: pass a name that ends in .html, such as folder/report.html" in said
