@@ -202,9 +202,11 @@ class Reader:
         for part, printed in reversed(self.printed):
             if isinstance(part, Typed):
                 first, length = part.line, part.printed.count("\n") + 1 if part.printed else 0
-            else:
+            elif part.output or printed:
                 assert bool(part.output) == bool(printed), f"line {part.line}: write its ```text block by hand"
                 first, length = lines.index("```text", part.line) + 1, part.output.count("\n")
+            else:
+                continue
             lines[first : first + length] = printed.rstrip("\n").split("\n") if printed else []
         self.page.write_text("\n".join(lines), "utf-8")
 
