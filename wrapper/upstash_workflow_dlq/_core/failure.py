@@ -93,7 +93,7 @@ class FailureFunction(ResponseView):
 
     @property
     def response_headers(self) -> httpx.Headers:
-        """Headers that the failure function answered; names in any case."""
+        """Headers that the failure function answered; names are case-insensitive."""
         # One of the vendor's sources spells the key in the singular.
         return self._read("responseHeaders", fields.headers) or self._read("responseHeader", fields.headers)
 

@@ -49,7 +49,7 @@ class FailedRun(ResponseView):
     message_id = Field("messageId", fields.text, "Id of the message that failed. Undocumented.")
     url = Field("url", fields.text, "URL of the step that failed.")
     method = Field("method", fields.text, "HTTP method of the step.")
-    headers = Field("header", fields.headers, "Headers sent to the step; names in any case.")
+    headers = Field("header", fields.headers, "Headers sent to the step; case-insensitive names.")
     max_retries = Field("maxRetries", fields.integer, "How often a failed delivery is retried.")
     not_before = Field("notBefore", fields.time, "When the message was due to be delivered. Undocumented.")
     caller_ip = Field("callerIP", fields.text, "IP address that the run was started from.")
@@ -71,7 +71,7 @@ class FailedRun(ResponseView):
     queue_name = Field("queueName", fields.text, "Queue published to. Undocumented.")
     schedule_id = Field("scheduleId", fields.text, "Schedule that published. Undocumented.")
     api = Field("api", fields.text, "API that published. Undocumented.")
-    response_headers = Field("responseHeader", fields.headers, "Headers the endpoint answered; names in any case.")
+    response_headers = Field("responseHeader", fields.headers, "Headers the endpoint answered; case-insensitive names.")
 
     @classmethod
     def from_json(cls, content: bytes) -> Self:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 __all__ = ["main"]
 
@@ -19,9 +20,8 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns its exit code; never raises, unless `--debug` asks for tracebacks."""
     try:
-        try:
-            import click  # noqa: F401
-        except ImportError:
+        # Only looked for: rich is loaded where it is used. The extra `emulator` brings click alone.
+        if not all(find_spec(name) for name in ("click", "rich")):
             print('upstash-dlq needs an extra: python -m pip install "upstash-workflow-dlq[cli]"', file=sys.stderr)
             return 4
         from ._app import run

@@ -110,7 +110,7 @@ def _say_what_is_watched(before: RedriveStatus, settings: Settings, count: int) 
 def _waves(before: RedriveStatus, settings: Settings, count: int) -> str:
     growth = f"{settings.growth:g} times as many in each wave, {settings.wave_max:,} at most"
     if before.wave is not None and before.paused is None:
-        return f"goes on after {before.done:,}, with {growth}"
+        return f"{many(before.done)} sent before; {growth}"
     first = min(settings.canary, settings.wave_max, count)
     return f"{many(first)} first{f', then {growth}' if first < count else ''}"
 
