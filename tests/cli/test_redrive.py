@@ -23,7 +23,15 @@ from command_line import Cli
 from terminal import Terminal, seen
 from upstash_workflow_dlq import DLQClient, FailedRun
 from upstash_workflow_dlq.emulator import Emulator, failed_runs, faults
-from upstash_workflow_dlq.redrive import JournalError, Redrive, RedriveError, RedriveResult, State
+from upstash_workflow_dlq.redrive import (
+    JournalError,
+    Redrive,
+    RedriveError,
+    RedriveResult,
+    RedriveRunning,
+    State,
+    Wave,
+)
 from upstash_workflow_dlq.triage import fingerprint
 
 RUNS = failed_runs(60)
@@ -473,6 +481,36 @@ class TestTwoOperators:
             assert cli("redrive", "status", "a.redrive", "-o", "json").json["running"] is True
             assert len(cli("redrive", "results", "a.redrive").lines) == 60
         assert len(planned.started) == 10
+
+    def test_one_that_began_at_the_same_moment_is_refused_and_counts_nothing_of_the_other(
+        self, cli: Cli, planned: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = Redrive.run
+
+        def beaten(self: Redrive, dlq: DLQClient, **options: Any) -> Iterator[Wave]:
+            list(run(self, dlq, **options))
+            raise RedriveRunning("a.redrive is being run already, by another process or another Redrive")
+
+        monkeypatch.setattr(Redrive, "run", beaten)
+        result = cli("redrive", "run", "a.redrive", *FAST)
+        assert (result.status, result.out) == (1, "")
+        assert "a.redrive is being run already; to look: upstash-dlq redrive status a.redrive" in result.err
+        assert "To go on" not in result.err
+        assert len(planned.started) == 60
+
+    def test_of_plans_made_at_the_same_moment_the_second_is_refused_as_a_later_one(
+        self, cli: Cli, queue: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        plan = Redrive.plan
+
+        def beaten(path: Path, *arguments: Any, **options: Any) -> Redrive:
+            with plan(path, *arguments, all=True):
+                return plan(path, *arguments, **options)
+
+        monkeypatch.setattr(Redrive, "plan", beaten)
+        result = cli("redrive", "plan", "a.redrive", "--action", "resume", "--all")
+        assert result.status == 2
+        assert "a.redrive exists already, and a plan replaces nothing" in result.error
 
     def test_a_rate_set_by_another_process_is_obeyed(self, cli: Cli, planned: Emulator) -> None:
         # At this rate it would take an hour.

@@ -102,8 +102,12 @@ def _write(
 ) -> None:
     from upstash_workflow_dlq.redrive import Redrive
 
-    with in_options(), _nothing_is_no_error(found):
-        Redrive.plan(file, dlq, action, dlq_ids=runs, **how).close()
+    try:
+        with in_options(), _nothing_is_no_error(found):
+            Redrive.plan(file, dlq, action, dlq_ids=runs, **how).close()
+    except Stopped:
+        check_new(file)  # somebody else may have planned one meanwhile
+        raise
 
 
 @contextmanager

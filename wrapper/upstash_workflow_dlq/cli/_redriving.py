@@ -8,7 +8,15 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from upstash_workflow_dlq.redrive import JournalError, Redrive, RedrivePaused, RedriveStatus, Settings, State
+from upstash_workflow_dlq.redrive import (
+    JournalError,
+    Redrive,
+    RedrivePaused,
+    RedriveRunning,
+    RedriveStatus,
+    Settings,
+    State,
+)
 
 from ._acting import Lines, hangups_as_interrupts
 from ._asking import confirm, refuse_without_an_answer
@@ -40,7 +48,7 @@ def run(session: Session, file: str, how: How) -> int:
     with opened(file) as redrive:
         before = redrive.status()
         if before.running:
-            raise Stopped(Exit.FAILED, f"{file} is being run already; to look: {next_command('status', file)}")
+            raise _running(file)
         if before.paused is not None and not how.force:
             _say_paused(session, redrive, file, before.paused, redrive.failed_again().groups)
             return Exit.PARTLY
@@ -62,6 +70,10 @@ def run(session: Session, file: str, how: How) -> int:
             lines = Lines()
             error = _drive(session, redrive, dlq, how, lines)
         return _report(session, redrive, file, before, error, lines)
+
+
+def _running(file: str) -> Stopped:
+    return Stopped(Exit.FAILED, f"{file} is being run already; to look: {next_command('status', file)}")
 
 
 def _is_queue_of(dlq: DLQClient, base_url: str) -> bool:
@@ -132,6 +144,8 @@ def _drive(session: Session, redrive: Redrive, dlq: DLQClient, how: How, lines: 
 def _report(
     session: Session, redrive: Redrive, file: str, before: RedriveStatus, error: BaseException | None, lines: Lines
 ) -> int:
+    if isinstance(error, RedriveRunning):  # since just now: what was done is the other's work
+        raise _running(file)
     _say_unwritten(error)
     after = redrive.status()
     if isinstance(error, RedrivePaused):
