@@ -298,7 +298,7 @@ def demo(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the site in site/, and check its links, what it loads, and that it shows every public name.
 
-    Its pictures are drawn anew. Fails if those in docs/ say anything else.
+    Its pictures are drawn anew. Fails if those in docs/ show anything else.
     """
     session.install("-e", ".[cli,emulator,contract,report]", *tools("docs", "pictures"), silent=True)
     pictures = ROOT / "build" / "pictures"

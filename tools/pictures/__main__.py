@@ -1,6 +1,6 @@
 """`python -m tools.pictures FOLDER` draws night.svg and redrive.svg there, and with `--chromium PROGRAM` report.png.
 
-`--like FOLDER` fails if an SVG says anything else than the one of that name there.
+`--like FOLDER` fails if an SVG shows anything else than the one of that name there, apart from times.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.pictures import night, redrive, report
-from tools.pictures.words import difference
+from tools.pictures.likeness import difference
 
 
 def main(arguments: list[str]) -> int:
@@ -34,7 +34,9 @@ def main(arguments: list[str]) -> int:
 def stale(drawn: Path, committed: Path) -> Iterator[str]:
     for new in sorted(drawn.glob("*.svg")):
         old = committed / new.name
-        if found := difference(old.read_text("utf-8"), new.read_text("utf-8")):
+        if not old.is_file():
+            yield f"{old} is missing: run nox -s record"
+        elif found := difference(old.read_text("utf-8"), new.read_text("utf-8")):
             yield f"{old} is not what the code draws now: run nox -s record\n{found}"
 
 
