@@ -70,6 +70,8 @@ def test_a_link_that_leads_nowhere_is_found(link: str, problem: str, site: MakeS
         '<p style="background: url(ADDRESS)">',
         "<style>@import 'ADDRESS';</style>",
         "<style>p { background: url( 'ADDRESS' ) }</style>",
+        '<form action="ADDRESS"></form>',
+        '<meta http-equiv="refresh" content="0; url=ADDRESS">',
     ],
 )
 @pytest.mark.parametrize("address", ["https://fonts.example.com/a", "//cdn.example.com/a"])
@@ -79,12 +81,42 @@ def test_what_is_loaded_from_another_host_is_found(element: str, address: str, s
 
 
 @pytest.mark.parametrize(
-    "left", ["```python dask", "[see](tour.md)", "**bold**", "::: upstash_workflow_dlq", "!!! note"]
+    "left",
+    [
+        *(
+            "```python dask",
+            "~~~python",
+            "[see](tour.md)",
+            "**bold**",
+            "::: a.name",
+            "!!! note",
+            "## Head",
+            "| a | b |",
+        ),
+        "--8&lt;-- x.md",
+    ],
 )
 def test_markdown_that_was_not_understood_is_found(left: str, site: MakeSite) -> None:
     [*problems] = site(index_html=f"<p>{left}\nand so on</p>").problems()
     assert problems
     assert all("Markdown that was not understood" in problem for problem in problems)
+
+
+def test_code_that_never_ends_is_found(site: MakeSite) -> None:
+    """It would hide all that follows from this check."""
+    made = site(index_html="<p><code>filters</p><p>```python dask</p>")
+    assert list(made.problems()) == ["index.html has an element of code that is not closed"]
+
+
+def test_a_link_of_a_scheme_that_nobody_knows_is_found(site: MakeSite) -> None:
+    made = site(index_html='<a href="htp://example.com">see</a><a href="mailto:a@example.com">write</a>')
+    [problem] = made.problems()
+    assert problem == "index.html: htp://example.com leads to a scheme that is none of http, https, mailto"
+
+
+def test_a_picture_that_loads_from_another_host_is_found(site: MakeSite) -> None:
+    made = site(index_html='<img src="night.svg">', night_svg='<svg><image href="https://x.example/a.png"/></svg>')
+    assert list(made.problems()) == ["night.svg loads https://x.example/a.png from another host"]
 
 
 def test_markdown_in_code_is_fine(site: MakeSite) -> None:

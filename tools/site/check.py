@@ -24,13 +24,15 @@ PACKAGE = "upstash_workflow_dlq"
 WITHOUT_REFERENCE = frozenset({f"{PACKAGE}.cli", f"{PACKAGE}.errors", f"{PACKAGE}.__main__"})
 
 # Attributes that load, whatever the element. `href` loads only in a <link>, and in an SVG's <use> and <image>.
-LOADING = frozenset({"src", "srcset", "poster", "data", "xlink:href"})
+LOADING = frozenset({"src", "srcset", "poster", "data", "xlink:href", "action"})
 LOADING_BY_HREF = frozenset({"link", "use", "image"})
 # Relations of a <link> that say something, and load nothing.
 SAYING = frozenset({"canonical", "next", "prev", "alternate", "author", "license"})
 # What of Markdown is left where it was not understood: fences, links, bold, directives.
-LEFT_MARKDOWN = re.compile(r"```.*|\]\(|\*\*|:::.*|!!!.*")
+LEFT_MARKDOWN = re.compile(r"^\s*#{1,6} .*|^\s*\|.*\|.*|(?:```|~~~|:::|!!!|--8<--).*|\]\(|\*\*", re.MULTILINE)
 VERBATIM = frozenset({"code", "pre", "script", "style", "textarea"})
+KNOWN_SCHEMES = ("http", "https", "mailto")
+IN_PICTURES = re.compile(r"""<(?:image|use|script)\b[^>]*?\b(?:href|src)\s*=\s*["']([^"']+)""")
 IN_STYLES = re.compile(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""")
 
 
@@ -45,14 +47,14 @@ class Page(HTMLParser):
         self.loaded: list[str] = []
         self.left: list[str] = []
         self._is_style = False
-        self._verbatim = 0
+        self.verbatim = 0
         self.feed(file.read_text("utf-8"))
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         self._is_style = tag == "style"
-        self._verbatim += tag in VERBATIM
+        self.verbatim += tag in VERBATIM
         self.anchors |= {given[name] for name in ("id", "name") if given.get(name)}
         if tag in ("a", "area") and "href" in given:
             self.links.append(given["href"])
@@ -62,16 +64,18 @@ class Page(HTMLParser):
             elif name in LOADING or (name == "href" and tag in LOADING_BY_HREF and given.get("rel") not in SAYING):
                 self.loaded.append(value)
         self.loaded += in_style(given.get("style", ""))
+        if given.get("http-equiv", "").lower() == "refresh":
+            self.loaded.append(given.get("content", "").partition("=")[2].strip())
 
     def handle_data(self, data: str) -> None:
         if self._is_style:
             self.loaded += in_style(data)
-        elif not self._verbatim:
+        elif not self.verbatim:
             self.left += LEFT_MARKDOWN.findall(data)
 
     def handle_endtag(self, tag: str) -> None:
         self._is_style = False
-        self._verbatim -= tag in VERBATIM
+        self.verbatim -= tag in VERBATIM
 
 
 def in_style(text: str) -> list[str]:
@@ -96,15 +100,21 @@ class Site:
                     yield f"{where} loads {address} from another host"
                 elif not address.startswith("data:") and (problem := self._leads_nowhere(page, address)):
                     yield f"{where} loads {address}, which leads to {problem}"
+            if page.verbatim:
+                yield f"{where} has an element of code that is not closed"
             for mark in page.left:
                 yield f"{where} shows {mark!r}: Markdown that was not understood"
         for file in sorted([*self.folder.rglob("*.css"), *self.folder.rglob("*.svg")]):
-            for address in in_style(file.read_text("utf-8")):
+            text = file.read_text("utf-8")
+            for address in [*in_style(text), *IN_PICTURES.findall(text)]:
                 if is_foreign(address):
                     yield f"{file.relative_to(self.folder)} loads {address} from another host"
 
     def _leads_nowhere(self, page: Page, link: str) -> str | None:
-        if urlsplit(link).scheme or link.startswith("//"):
+        scheme = urlsplit(link).scheme
+        if scheme and scheme not in KNOWN_SCHEMES:
+            return f"a scheme that is none of {', '.join(KNOWN_SCHEMES)}"
+        if scheme or link.startswith("//"):
             return None
         path, anchor = unquote(urlsplit(link).path), unquote(urlsplit(link).fragment)
         # The page for what is not found is served from anywhere, so its links begin at the root.
