@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,10 @@ def test_what_is_installed_and_which_sessions_are_run_is_seen_to_elsewhere() -> 
     sessions = {found[1] for line in lines if (found := NOX.match(line))}
     assert sessions == {"demo", "tests", "contract"}
     assert all(re.search(rf"^def {session}\(", noxfile, re.MULTILINE) for session in sessions)
+    extras = {name for line in lines for found in re.findall(r'"\.\[(.*)\]"', line) for name in found.split(",")}
+    assert (
+        extras <= tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"].keys()
+    )
     assert {line for line in lines if re.search(r"\bvenv\b|pip install \"", line)} == set(lines_that_install())
 
 

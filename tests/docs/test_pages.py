@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import pytest
 from pages import DOCS, PAGES, README, ROOT, blocks, code_spans, name_of, table, tokens
@@ -20,7 +22,9 @@ from upstash_workflow_dlq import (
     Overrides,
     RunFilters,
 )
+from upstash_workflow_dlq.cli._app import app
 from upstash_workflow_dlq.emulator import Emulator
+from upstash_workflow_dlq.emulator._command_line import _parser
 
 
 def test_the_readme_says_how_to_point_the_client_to_the_emulator() -> None:
@@ -84,6 +88,67 @@ def test_every_exit_code_is_in_the_table() -> None:
     from upstash_workflow_dlq.cli._exits import Exit
 
     assert [int(code) for code, _ in table(ROOT / "docs" / "command-line.md", 1)] == sorted(Exit)
+
+
+def test_every_state_of_a_redrive_is_in_its_table() -> None:
+    from upstash_workflow_dlq.redrive import State
+
+    tables = [table(ROOT / "docs" / "redrive.md", number) for number in range(3)]
+    assert [state for state, _ in tables[2]] == [*State]
+
+
+CONTEXT = click.Context(app)
+
+
+def options_of(command: click.Command) -> set[str]:
+    if command.name == "emulator":
+        return {option for action in _parser()._actions for option in action.option_strings}
+    params = (*command.params, *app.params)
+    return {name for param in params for name in (*param.opts, *param.secondary_opts)} | {"--help"}
+
+
+def commands(group: click.Group = app) -> Iterator[click.Command]:
+    for name in group.list_commands(CONTEXT):
+        command = group.get_command(CONTEXT, name)
+        assert command is not None
+        yield from commands(command) if isinstance(command, click.Group) else [command]
+
+
+def mistyped(typed: str) -> Iterator[str]:
+    """Commands and options in it that there are not. `…` and `A|B` stand for several."""
+    where: click.Command = app
+    for word in typed.split()[1:]:
+        if not isinstance(where, click.Group) or not re.fullmatch("[a-z]+", word):
+            break
+        below = where.get_command(CONTEXT, word)
+        if below is None:
+            yield word
+            return
+        where = below
+    known = set().union(*map(options_of, commands(where) if isinstance(where, click.Group) else [where]))
+    yield from (option for option in OPTION.findall(typed) if option not in known)
+
+
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+
+
+@pytest.mark.parametrize("page", [README, *DOCS], ids=name_of)
+def test_commands_and_options_that_sentences_name_are_there(page: Path) -> None:
+    """And those in a branch of a script that no test takes."""
+    spans = code_spans(page)
+    scripts = "\n".join(block.content for block in blocks(page) if block.kind in {"sh", "cron", "yaml"})
+    typed = {span for span in spans if span.startswith("upstash-dlq ")}
+    typed |= set(re.findall(r"upstash-dlq [^|;>#)\n]*", scripts))
+    assert {command: list(mistyped(command)) for command in typed if list(mistyped(command))} == {}
+    known = set().union(*map(options_of, commands()))
+    options = {option for span in spans if span.startswith("--") for option in OPTION.findall(span)}
+    assert options - known == set()
+
+
+def test_a_mistyped_command_is_noticed() -> None:
+    assert list(mistyped("upstash-dlq resume --from left.txt --yes")) == []
+    assert list(mistyped("upstash-dlq resumee --frm left.txt")) == ["resumee"]
+    assert list(mistyped("upstash-dlq redrive plan --actoin resume")) == ["--actoin"]
 
 
 def test_every_field_of_a_run_is_described() -> None:
