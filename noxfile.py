@@ -232,7 +232,7 @@ def package(session: nox.Session) -> None:
 def tests_of_lowest(session: nox.Session) -> None:
     """All tests but those of the tools, with the lowest versions that pyproject.toml allows. Needs uv."""
     extras = "cli,emulator,contract,report,parquet"
-    session.install("--resolution=lowest-direct", "-e", f".[{extras}]", *tools("tests_of_docs"))
+    session.install("--resolution=lowest-direct", "-e", f".[{extras}]", *tools("tests"))
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
