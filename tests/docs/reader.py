@@ -29,7 +29,7 @@ URL = "http://127.0.0.1:8080"
 EMULATOR = re.compile(r"^(?:upstash-dlq |python -m upstash_workflow_dlq\.)emulator .*--port 8080.*$", re.MULTILINE)
 # A session of our own, which is no part of itself.
 NOX = re.compile(r"^(?:python -m pip install nox && )?(?:python -m )?nox -s (\w+)(?: -- .*)?$")
-# Where one is missing, the page is skipped from there on. `tests_of_docs` installs Datasette; the others are not Python's.
+# Where one is missing, the page is skipped from there on. Only Datasette is Python's, and installed by `tests_of_docs`.
 PROGRAMS = ("bash", "curl", "jq", "sqlite3", "datasette")
 
 # Other sessions run these; the files are asserted to look for them.
