@@ -88,9 +88,10 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
     is_sure, only_looks, form, save = given["yes"], given["dry_run"], given["output"], given["save"]
     refuse_without_an_answer(yes=is_sure, dry_run=only_looks)
     if save is not None:
-        from ._keeping import check_place  # pathlib takes a twentieth of a start
+        from ._keeping import check_output  # pathlib takes a twentieth of a start
 
-        check_place(save, f"--save {save}")
+        inputs = {"--archive": archive, "--from": given["source"], "--token-file": session.token_file}
+        check_output("--save", save, inputs)
     with session.client() as dlq, ExitStack() as stack:
         # Of no runs: checks the overrides, and sends nothing.
         getattr(dlq, f"{verb}_many")(dlq_ids=[], **how)

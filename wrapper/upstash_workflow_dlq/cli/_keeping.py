@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+import click
 
 from ._cells import many, safe
 from ._exits import Exit, Stopped, say
@@ -42,6 +46,32 @@ def write_aside(path: Path, text: str) -> None:
     except BaseException:
         os.unlink(aside)
         raise
+
+
+def check_output(option: str, file: str, inputs: Mapping[str, str | None]) -> None:
+    """Before anything is done: the file that is replaced in the end is none that is needed.
+
+    Before SQLite opens a file, too: it loses its locks where this process closes another descriptor of that file.
+    """
+    name = f"{option} {file}"
+    for other, path in inputs.items():
+        if path is not None and path != "-" and _is_same(file, path):
+            message = f"{name} is the same file as {other} {path}, or belongs to it: pass another name"
+            raise click.UsageError(message, click.get_current_context())
+    check_place(file, name)
+    with suppress(OSError), open(file, "rb") as found:  # there is none yet
+        if found.read(16) == b"SQLite format 3\0":
+            message = f"{safe(name)} is an SQLite file, such as an archive or a redrive: pass another name"
+            raise Stopped(Exit.USAGE, message)
+
+
+def _is_same(output: str, taken: str) -> bool:
+    """Or one that SQLite makes beside it. Neither may be there yet."""
+    with suppress(OSError):  # one of them is not there
+        if os.path.samefile(output, taken):
+            return True
+    there = os.path.realpath(taken)
+    return os.path.realpath(output) in {f"{there}{end}" for end in ("", "-wal", "-shm", "-journal")}
 
 
 def check_place(file: str, named: str) -> None:

@@ -11,6 +11,7 @@ import click
 
 from ._cells import many, safe
 from ._exits import Exit, Stopped
+from ._keeping import check_output
 from ._screen import name_of
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 MOST_GROUPS = 15
 
 
-def check(path: str) -> None:
+def check(path: str, token_file: str | None) -> None:
     """Before anything is read."""
     if Path(path).suffix.lower() not in (".svg", ".png"):
         raise click.UsageError(f"--plot {path}: the name must end in .svg or .png", click.get_current_context())
@@ -27,10 +28,7 @@ def check(path: str) -> None:
         raise Stopped(
             Exit.CONFIGURATION, '--plot needs an extra: python -m pip install "upstash-workflow-dlq[cli,plot]"'
         )
-    if Path(path).is_dir():
-        raise Stopped(Exit.USAGE, f"--plot {path} is a folder: name a file in it")
-    if not Path(path).absolute().parent.is_dir():
-        raise Stopped(Exit.USAGE, f"--plot {path}: there is no such folder")
+    check_output("--plot", path, {"--token-file": token_file})
 
 
 def draw(summary: Summary, by: str, path: str) -> None:
