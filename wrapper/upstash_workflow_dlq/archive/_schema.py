@@ -167,6 +167,15 @@ def open_archive(path: str, *, create: bool) -> sqlite3.Connection | None:
     return connection
 
 
+def place_of(path: str) -> tuple[int, int] | None:
+    """Which file has that name. Never by opening it: SQLite loses its locks where another descriptor is closed."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _connect(place: Path, mode: str) -> sqlite3.Connection:
     # As bytes: a name may be no text at all.
     uri = f"file:{quote(os.fsencode(place.absolute()))}?mode={mode}"

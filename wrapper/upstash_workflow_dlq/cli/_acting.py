@@ -13,7 +13,7 @@ import click
 
 from ._asking import confirm, refuse_without_an_answer
 from ._cells import are, many, plain, safe
-from ._exits import Exit, Stopped, discard_output, say
+from ._exits import Exit, Stopped, as_typed, discard_output, say
 from ._files import FILE, ORIGIN
 from ._options import FilteringCommand, dry_run, options, output, target, with_session, yes
 from ._output import as_json, emit
@@ -116,6 +116,8 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
             by_count = given["everything"] or (verb == "delete" and count > 1)
             question = f"{verb.capitalize()} {many(count)} in the queue at {safe(dlq.base_url)}?"
             confirm(question, count=count, type_the_count=by_count)
+        if kept is not None:
+            _check_copies(kept, origin, found.ids)
         outcome = _act(session, dlq, verb, found.ids, how, form)
         code = _report(verb, found, outcome, form, save)
         # After the report, which must not be lost while an archive is locked.
@@ -216,6 +218,19 @@ def _leave_out_the_gone(dlq: DLQClient, outcome: Outcome) -> None:
         raise Stopped(Exit.FAILED, "the service refuses runs as missing, and yet lists all of them: try again later")
     outcome.gone += len(batch) - len(there)
     outcome.remaining = (*there, *rest)
+
+
+def _check_copies(archive: Archive, origin: str, dlq_ids: list[str]) -> None:
+    """The question may have waited for hours."""
+    from upstash_workflow_dlq.archive import ArchiveError
+
+    try:
+        missing = archive.missing(dlq_ids, origin=origin)
+    except ArchiveError as error:
+        raise Stopped(Exit.FAILED, f"{as_typed(str(error))}; nothing was deleted") from error
+    if missing:
+        message = f"{archive.path} has no copy of {many(len(missing))} any more; nothing was deleted"
+        raise Stopped(Exit.FAILED, message)
 
 
 def _mark_gone(archive: Archive, origin: str, dlq_ids: set[str]) -> None:
