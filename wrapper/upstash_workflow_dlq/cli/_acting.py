@@ -106,7 +106,9 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
         found = selected(session, dlq, named, selection, wanted)
         say_what_is_left_out(found)
         if not found.ids:
-            return _nothing(verb, found, form)
+            code = _nothing(verb, found, form)
+            _mark_gone(kept, origin, {*found.missing})
+            return code
         more = None if named is not None else summary_of_same(session)
         if only_looks:
             return _look(session, verb, found, form, more)
@@ -121,8 +123,7 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
         outcome = _act(session, dlq, verb, found.ids, how, form)
         code = _report(verb, found, outcome, form, save)
         # After the report, which must not be lost while an archive is locked.
-        if kept is not None:
-            _mark_gone(kept, origin, {*found.ids} - {*outcome.remaining})
+        _mark_gone(kept, origin, {*found.ids, *found.missing} - {*outcome.remaining})
     return code
 
 
@@ -233,14 +234,17 @@ def _check_copies(archive: Archive, origin: str, dlq_ids: list[str]) -> None:
         raise Stopped(Exit.FAILED, message)
 
 
-def _mark_gone(archive: Archive, origin: str, dlq_ids: set[str]) -> None:
+def _mark_gone(archive: Archive | None, origin: str, dlq_ids: set[str]) -> None:
     """What the service has said is not in the queue any more. The next sync would notice, so it is no failure."""
+    if archive is None or not dlq_ids:
+        return
     from upstash_workflow_dlq.archive import ArchiveError
 
     try:
         archive.mark_gone(dlq_ids, origin=origin)
     except ArchiveError as error:
-        say(f"upstash-dlq: the next archive sync marks what is gone; it cannot be marked now: {safe(str(error))}")
+        why = safe(as_typed(str(error)))
+        say(f"upstash-dlq: the next archive sync marks what is gone; it cannot be marked now: {why}")
 
 
 def _is_midway(error: BaseException) -> bool:
