@@ -23,7 +23,7 @@ def keep(remaining: tuple[str, ...], save: str | None) -> None:
         say(f"{count}. To go on, {again}")
         return
     try:
-        write_aside(Path(save), "".join(f"{dlq_id}\n" for dlq_id in remaining))
+        write_aside(Path(save), "".join(f"{dlq_id}\n" for dlq_id in remaining).encode())
     except OSError as error:
         say(f"upstash-dlq: --save {safe(save)} cannot be written ({error.strerror}); the ids that remain:")
         for dlq_id in remaining:
@@ -33,18 +33,21 @@ def keep(remaining: tuple[str, ...], save: str | None) -> None:
         say(f"{count}; {where}: go on with {safe(option_as_typed('--from', save))}")
 
 
-def write_aside(path: Path, text: str) -> None:
-    """Whole, or not at all; behind a link, where that leads."""
-    import tempfile
+def write_aside(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Whole, or not at all; behind a link, where that leads. A file that is replaced keeps its own mode."""
+    import shutil
+    from secrets import token_hex
 
     path = path.resolve()
-    handle, aside = tempfile.mkstemp(prefix=".upstash-dlq.", dir=path.parent)
+    aside = path.with_name(f".upstash-dlq.{token_hex(4)}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(aside, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            file.write(content)
+        with suppress(FileNotFoundError):
+            shutil.copymode(path, aside)
         os.replace(aside, path)
     except BaseException:
-        os.unlink(aside)
+        aside.unlink(missing_ok=True)
         raise
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import click
 
 from ._cells import many, safe
 from ._exits import Exit, Stopped
-from ._keeping import check_output
+from ._keeping import check_output, write_aside
 from ._screen import name_of
 
 if TYPE_CHECKING:
@@ -37,15 +38,16 @@ def draw(summary: Summary, by: str, path: str) -> None:
 
     # Letters that no font has are drawn as boxes; that is no news for stderr.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        picture = _drawn(summary, by, Path(path).suffix.lower().removeprefix("."))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _draw(summary, by, path)
+        write_aside(Path(path), picture, mode=0o666)
     except OSError as error:
-        raise Stopped(Exit.FAILED, f"--plot {path}: {error.strerror or error}") from error
+        raise Stopped(Exit.FAILED, f"--plot {path} cannot be written: {error.strerror or error}") from error
 
 
-def _draw(summary: Summary, by: str, path: str) -> None:
+def _drawn(summary: Summary, by: str, form: str) -> bytes:
     from matplotlib.figure import Figure
 
     shown = summary.groups[:MOST_GROUPS]
@@ -67,7 +69,9 @@ def _draw(summary: Summary, by: str, path: str) -> None:
     for axes in (groups, times):
         axes.spines[["top", "right"]].set_visible(False)
     # No date: the same runs give the same file.
-    figure.savefig(path, metadata={"Date": None} if path.lower().endswith(".svg") else None)
+    picture = BytesIO()
+    figure.savefig(picture, format=form, metadata={"Date": None} if form == "svg" else None)
+    return picture.getvalue()
 
 
 def _short(text: str) -> str:

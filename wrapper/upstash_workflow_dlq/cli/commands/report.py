@@ -92,7 +92,7 @@ def command(
         rows = {} if limit is None else {"rows": None if limit == "all" else limit}
         page = render(counted(), title=title, retention=retention, bodies=not no_bodies, **rows)
     try:
-        write_aside(Path(path), page)
+        write_aside(Path(path), page.encode())
     except OSError as error:
         raise Stopped(Exit.FAILED, f"-o {path} cannot be written: {error.strerror or error}") from error
     say(f"{many(count, 'failed run')} in {safe(path)}.")
