@@ -158,6 +158,29 @@ def test_a_page_is_not_a_folder(cli: Cli) -> None:
     assert "-o folder/ is no page: pass a name that ends in .html, such as folder/report.html" in said
 
 
+@pytest.mark.parametrize("typed", [*READ_ARCHIVE, *WRITE_ARCHIVE, *REDRIVE, *READ_TEXT, *WRITE])
+def test_links_in_a_circle_are_two(cli: Cli, typed: str) -> None:
+    if "--plot" in typed:
+        pytest.importorskip("matplotlib")
+    if "export failed.db" in typed:
+        with Archive("failed.db") as archive:
+            list(archive.keep([], origin="a"))
+    name = "wrong.svg" if "--plot" in typed else "wrong.html" if "-o FILE" in typed else "wrong"
+    name = "wrong.csv" if "export failed.db" in typed else name
+    os.symlink(name, name)
+    said = error(cli, typed, name, 4 if "--token-file" in typed else 2)
+    assert name in said
+    assert "exists already" in said if "plan" in typed else "Too many levels of symbolic links" in said
+    assert os.path.islink(name)
+    os.unlink(name)
+
+
+def test_no_ids_are_saved_to_stdout(cli: Cli) -> None:
+    """A file of that name would be made, and `--from -` would not read it."""
+    said = error(cli, "resume --all --yes --save -", "", 2)
+    assert "--save - is no name of a file: pass one, such as left.txt" in said
+
+
 class TestOneFileTwice:
     """What is written would replace what is read, or the copies of what is deleted."""
 

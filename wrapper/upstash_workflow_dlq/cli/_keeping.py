@@ -38,7 +38,7 @@ def write_aside(path: Path, content: bytes, *, mode: int = 0o600) -> None:
     import shutil
     from secrets import token_hex
 
-    path = path.resolve()
+    path = Path(os.path.realpath(path))  # which raises nothing for links in a circle
     aside = path.with_name(f".upstash-dlq.{token_hex(4)}")
     try:
         with open(aside, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
@@ -57,6 +57,9 @@ def check_output(option: str, file: str, inputs: Mapping[str, str | None]) -> No
     Before SQLite opens a file, too: it loses its locks where this process closes another descriptor of that file.
     """
     name = f"{option} {file}"
+    if file == "-":
+        message = f"{name} is no name of a file: pass one, such as left.txt"
+        raise click.UsageError(message, click.get_current_context())
     for other, path in inputs.items():
         if path is not None and path != "-" and _is_same(file, path):
             message = f"{name} is the same file as {other} {path}, or belongs to it: pass another name"
@@ -79,7 +82,7 @@ def _is_same(output: str, taken: str) -> bool:
 
 def check_place(file: str, named: str) -> None:
     """Before anything is done. Only a file is replaced, never a device or a pipe."""
-    path = Path(file).resolve()
+    path = Path(os.path.realpath(file))
     name = safe(named)
     try:
         if path.exists() and not path.is_file():
