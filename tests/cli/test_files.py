@@ -181,6 +181,33 @@ def test_no_ids_are_saved_to_stdout(cli: Cli) -> None:
     assert "--save - is no name of a file: pass one, such as left.txt" in said
 
 
+def test_a_folder_that_cannot_be_written_is_two(cli: Cli, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    Path("shut").mkdir()
+    with Archive("shut/a.db") as archive:
+        list(archive.keep([], origin="a"))
+    Path("shut").chmod(0o555)
+    try:
+        if os.access("shut", os.W_OK):
+            pytest.skip("root may write everywhere")
+        for typed in (
+            "summary --plot shut/a.svg",
+            "report -o shut/a.html",
+            "delete --all --yes --archive shut/a.db",
+            "delete --all --yes --archive shut/b.db",
+            "archive sync shut/a.db",
+            "delete --all --yes --save shut/left.txt",
+            "redrive plan shut/a.redrive --action resume --all",
+        ):
+            assert "cannot be written (Permission denied); nothing was sent" in error(cli, typed, "", 2)
+        assert cli("archive", "stats", "shut/a.db").status == 0
+        assert os.listdir("shut") == ["a.db"]
+    finally:
+        Path("shut").chmod(0o755)
+        Path("shut/a.db").unlink()
+        Path("shut").rmdir()
+
+
 class TestOneFileTwice:
     """What is written would replace what is read, or the copies of what is deleted."""
 

@@ -17,7 +17,7 @@ from ..triage import By, Summary
 from ._blocks import Blocks
 from ._errors import ArchiveError, NotArchivedError, explained
 from ._reading import ArchiveFilters, Selected, chunks_of, ids_of, payloads_of, rows_of
-from ._schema import open_archive, place_of
+from ._schema import is_outdated, open_archive, place_of
 from ._summary import Grouping, moment
 from ._syncing import Progress, Sync, SyncResult
 from ._writing import BATCH, Writer, origin_id
@@ -366,11 +366,18 @@ class Archive:
     def _read(self, look: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock, explained(self.path):
             self._check_open()
+            if self._connection is not None and is_outdated(self._connection):
+                self._connection.close()
+                self._connection = None
             if self._connection is None:
                 self._connection = self._opened(create=False)
             if self._connection is None:
                 raise self._absent()
-            return look(self._connection)
+            try:
+                return look(self._connection)
+            finally:
+                if is_outdated(self._connection):
+                    raise ArchiveError(f"{self.path} was written to while it was read without a lock: read it again")
 
     def _opened(self, *, create: bool) -> sqlite3.Connection | None:
         """To the file that was opened first, and to no other that has its name by now."""
