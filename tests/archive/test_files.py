@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,54 @@ def test_an_archive_that_cannot_be_written_can_be_read(
         assert archive.count() == 250
         with pytest.raises(ArchiveError, match="cannot be written; check its permissions"):
             archive.sync(dlq)
+
+
+@pytest.fixture
+def closed_folder(path: str, dlq: DLQClient) -> Iterator[Path]:
+    """Of an archive, in which no file can be made."""
+    with Archive(path) as archive:
+        archive.sync(dlq)
+    folder = Path(path).parent
+    folder.chmod(0o555)
+    try:
+        if os.access(folder, os.W_OK):
+            pytest.skip("root may write everywhere")
+        yield folder
+    finally:
+        folder.chmod(0o755)
+
+
+class TestInAClosedFolder:
+    def test_it_can_be_read(self, path: str, closed_folder: Path) -> None:
+        with Archive(path) as archive:
+            assert (archive.count(), len(list(archive.runs()))) == (250, 250)
+            with pytest.raises(ArchiveError, match="cannot be written; check its permissions"):
+                archive.mark_gone(["1-0"], origin="a")
+
+    def test_what_somebody_else_writes_meanwhile_is_seen_or_told(
+        self, path: str, dlq: DLQClient, closed_folder: Path
+    ) -> None:
+        with Archive(path) as archive:
+            assert archive.count() == 250
+            closed_folder.chmod(0o755)
+            with Archive(path) as other:
+                other.sync(dlq, origin="other")
+            closed_folder.chmod(0o555)
+            assert archive.count() == 500
+
+            def written_meanwhile(connection: sqlite3.Connection) -> None:
+                os.utime(path, ns=(0, 0))
+
+            with pytest.raises(ArchiveError, match="was written to while it was read without a lock: read it again"):
+                archive._read(written_meanwhile)
+            assert archive.count() == 500
+
+    def test_one_that_was_not_closed_says_what_to_do(self, path: str, closed_folder: Path) -> None:
+        closed_folder.chmod(0o755)
+        Path(f"{path}-wal").write_bytes(b"")
+        closed_folder.chmod(0o555)
+        with pytest.raises(ArchiveError, match=r"was not closed, .* copy both files to another folder"):
+            Archive(path)
 
 
 def test_only_one_file_is_left(path: str, dlq: DLQClient) -> None:

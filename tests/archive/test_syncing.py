@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import httpx
 import pytest
 from fakes import Wire
 from upstash_workflow_dlq import AsyncDLQClient, DLQClient, DLQError, FailedRun
-from upstash_workflow_dlq.archive import Archive, SyncResult, _syncing
+from upstash_workflow_dlq.archive import Archive, ArchiveError, SyncResult, _syncing
 from upstash_workflow_dlq.emulator import Emulator, faults
 
 
@@ -88,6 +89,40 @@ def test_what_somebody_has_deleted_can_be_marked_at_once(
     assert archive.count(gone=True, origin="other") == 0
     assert archive.sync(dlq) == SyncResult(new=0, known=249, gone=0)
     assert "never seen" not in archive.origins()
+
+
+def test_marking_makes_no_file(path: str) -> None:
+    with Archive(path) as archive, pytest.raises(ArchiveError, match="there is no such archive"):
+        archive.mark_gone(["1-0"], origin="a")
+    assert not os.path.exists(path)
+
+
+def test_what_has_no_copy_is_told_before_it_is_deleted(dlq: DLQClient, archive: Archive, path: str) -> None:
+    archive.sync(dlq)
+    ids = [str(run.dlq_id) for run in dlq.list()]
+    with Archive(path) as other:
+        assert other.missing(ids, origin=dlq.base_url) == []
+        assert other.missing(["2-0", *ids, "1-0"], origin=dlq.base_url) == ["2-0", "1-0"]
+        assert other.missing(ids, origin="never seen") == ids
+        assert other.origins() == [dlq.base_url]
+    with Archive(f"{path}.none") as none, pytest.raises(ArchiveError, match="there is no such archive"):
+        none.missing(ids, origin=dlq.base_url)
+
+
+@pytest.mark.parametrize("what", ["removed", "replaced"])
+def test_a_file_that_is_not_the_one_that_was_opened_is_not_written(dlq: DLQClient, path: str, what: str) -> None:
+    with Archive(path) as archive:
+        archive.sync(dlq)
+        os.rename(path, f"{path}.old")
+        if what == "replaced":
+            with Archive(path) as other:
+                other.sync(dlq)
+        for use in (archive.missing, archive.mark_gone):
+            with pytest.raises(ArchiveError, match="was moved, deleted or replaced while it was open"):
+                use(["1-0"], origin=dlq.base_url)
+        with pytest.raises(ArchiveError, match="was moved, deleted or replaced while it was open"):
+            archive.sync(dlq)
+    assert os.path.exists(path) == (what == "replaced")
 
 
 def test_a_sync_that_saw_it_before_does_not_unmark_it(

@@ -243,16 +243,38 @@ class TestDelete:
         assert sorted(left) == sorted(result.json["remaining"]) == sorted(run["dlqId"] for run in queue.runs)
         assert len(gone) == result.json["deleted"] == 160 - len(queue.runs) > 0
 
+    def test_what_was_gone_already_is_marked_too(self, cli: Cli, queue: Emulator, path: str, tmp_path: Path) -> None:
+        """As after an answer that was lost."""
+        for run in failed_runs(160)[60:]:
+            queue.add(run)
+        left = tmp_path / "left.txt"
+        queue.fail(faults.reset_after_acting(), method="DELETE")
+        lost = cli("delete", "--all", "--archive", path, "--yes", "--save", str(left))
+        assert (lost.status, len(left.read_text().split()), len(queue.runs)) == (1, 160, 60)
+        assert cli("archive", "list", path, "--gone", "-o", "ids").lines == []
+        on = cli("delete", "--from", str(left), "--archive", path, "--yes", "-o", "json")
+        assert (on.status, on.json["deleted"], on.json["gone"]) == (3, 60, 100)
+        assert len(cli("archive", "list", path, "--gone", "-o", "ids").lines) == 160
+        assert cli("archive", "sync", path).out == "0 new runs, 0 known, 0 gone\n"
+
+    def test_where_all_were_gone_already_they_are_marked_too(self, cli: Cli, queue: Emulator, synced: str) -> None:
+        ids = cli("list", "-o", "ids").lines
+        assert cli("delete", "--all", "--yes").status == 0
+        assert cli("delete", *ids, "1-0", "--archive", synced, "--yes").status == 1
+        assert sorted(cli("archive", "list", synced, "--gone", "-o", "ids").lines) == sorted(ids)
+        assert cli("archive", "list", synced, "--not-gone", "-o", "ids").lines == []
+
     def test_what_cannot_be_marked_is_told_and_deleted_all_the_same(
         self, cli: Cli, queue: Emulator, path: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def full(*_: object, **__: object) -> int:
-            raise ArchiveError("the disk is full")
+            raise ArchiveError("the disk is full; do `Archive.sync`")
 
         monkeypatch.setattr(Archive, "mark_gone", full)
         result = cli("delete", "--all", "--archive", path, "--yes")
         assert (result.status, result.out) == (0, "Deleted 60 of 60 runs.\n")
-        assert "the next archive sync marks what is gone; it cannot be marked now: the disk is full" in result.err
+        why = "the disk is full; do upstash-dlq archive sync"
+        assert f"the next archive sync marks what is gone; it cannot be marked now: {why}" in result.err
 
     def test_a_dry_run_archives_nothing(self, cli: Cli, queue: Emulator, path: str) -> None:
         assert cli("delete", "--all", "--archive", path, "--dry-run").status == 0

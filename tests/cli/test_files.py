@@ -156,3 +156,116 @@ def test_a_folder_is_no_file_to_write(cli: Cli, typed: str) -> None:
 def test_a_page_is_not_a_folder(cli: Cli) -> None:
     said = error(cli, "report -o FILE", "folder/", 2)
     assert "-o folder/ is no page: pass a name that ends in .html, such as folder/report.html" in said
+
+
+@pytest.mark.parametrize("typed", [*READ_ARCHIVE, *WRITE_ARCHIVE, *REDRIVE, *READ_TEXT, *WRITE])
+def test_links_in_a_circle_are_two(cli: Cli, typed: str) -> None:
+    if "--plot" in typed:
+        pytest.importorskip("matplotlib")
+    if "export failed.db" in typed:
+        with Archive("failed.db") as archive:
+            list(archive.keep([], origin="a"))
+    name = "wrong.svg" if "--plot" in typed else "wrong.html" if "-o FILE" in typed else "wrong"
+    name = "wrong.csv" if "export failed.db" in typed else name
+    os.symlink(name, name)
+    said = error(cli, typed, name, 4 if "--token-file" in typed else 2)
+    assert name in said
+    assert "exists already" in said if "plan" in typed else "Too many levels of symbolic links" in said
+    assert os.path.islink(name)
+    os.unlink(name)
+
+
+def test_no_ids_are_saved_to_stdout(cli: Cli) -> None:
+    """A file of that name would be made, and `--from -` would not read it."""
+    said = error(cli, "resume --all --yes --save -", "", 2)
+    assert "--save - is no name of a file: pass one, such as left.txt" in said
+
+
+def test_a_folder_that_cannot_be_written_is_two(cli: Cli, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    Path("shut").mkdir()
+    with Archive("shut/a.db") as archive:
+        list(archive.keep([], origin="a"))
+    Path("shut").chmod(0o555)
+    try:
+        if os.access("shut", os.W_OK):
+            pytest.skip("root may write everywhere")
+        for typed in (
+            "summary --plot shut/a.svg",
+            "report -o shut/a.html",
+            "delete --all --yes --archive shut/a.db",
+            "delete --all --yes --archive shut/b.db",
+            "archive sync shut/a.db",
+            "delete --all --yes --save shut/left.txt",
+            "redrive plan shut/a.redrive --action resume --all",
+        ):
+            assert "cannot be written (Permission denied); nothing was sent" in error(cli, typed, "", 2)
+        assert cli("archive", "stats", "shut/a.db").status == 0
+        assert os.listdir("shut") == ["a.db"]
+    finally:
+        Path("shut").chmod(0o755)
+        Path("shut/a.db").unlink()
+        Path("shut").rmdir()
+
+
+class TestOneFileTwice:
+    """What is written would replace what is read, or the copies of what is deleted."""
+
+    @pytest.mark.parametrize(
+        ("kept", "is_there"),
+        [(kept, True) for kept in ("a.db", "./a.db", "link.db", "hard.db", "a.db-wal")]
+        + [(kept, False) for kept in ("a.db", "./a.db", "link.db", "a.db-wal")],
+    )
+    def test_an_archive_and_the_ids_that_remain(self, cli: Cli, tmp_path: Path, kept: str, is_there: bool) -> None:
+        if is_there:
+            with Archive("a.db") as archive:
+                list(archive.keep([], origin="a"))
+            os.link("a.db", "hard.db")
+        os.symlink("a.db", "link.db")
+        before = Path("a.db").read_bytes() if is_there else b""
+        said = error(cli, f"delete --all --archive a.db --yes --save {kept}", "", 2)
+        assert f"--save {kept} is the same file as --archive a.db, or belongs to it: pass another name" in said
+        assert (Path("a.db").read_bytes() if is_there else b"") == before
+        for made in ("a.db", "hard.db", "link.db"):
+            Path(made).unlink(missing_ok=True)
+
+    @pytest.mark.parametrize(
+        ("typed", "pair"),
+        [
+            ("delete --yes --save wrong --from ./wrong", "--save wrong is the same file as --from ./wrong"),
+            (
+                "resume --all --yes --save wrong --token-file wrong",
+                "--save wrong is the same file as --token-file wrong",
+            ),
+            ("summary --plot wrong --token-file wrong", "--plot wrong is the same file as --token-file wrong"),
+            ("report -o wrong --token-file wrong", "-o wrong is the same file as --token-file wrong"),
+            ("report -o wrong --archive wrong", "-o wrong is the same file as --archive wrong"),
+            ("redrive plan wrong --action resume --from wrong", "wrong exists already, and a plan replaces nothing"),
+        ],
+    )
+    def test_any_other_input(self, cli: Cli, typed: str, pair: str) -> None:
+        if "--plot" in typed:
+            pytest.importorskip("matplotlib")
+        name = "wrong.svg" if "--plot" in typed else "wrong.html" if "report" in typed else "wrong"
+        Path(name).write_text("1-0\n")
+        said = error(cli, typed.replace("wrong", name), "", 2)
+        assert pair.replace("wrong", name) in said
+        assert Path(name).read_text() == "1-0\n"
+        Path(name).unlink()
+
+    @pytest.mark.parametrize(
+        "typed",
+        ["resume --all --yes --save FILE", "summary --plot FILE", "report -o FILE", "archive summary FILE --plot FILE"],
+    )
+    def test_a_database_is_replaced_by_nothing(self, cli: Cli, typed: str) -> None:
+        if "--plot" in typed:
+            pytest.importorskip("matplotlib")
+        name = "a.svg" if "--plot" in typed else "a.html" if "report" in typed else "a.txt"
+        with Archive(name) as archive:
+            list(archive.keep([], origin="a"))
+        before = Path(name).read_bytes()
+        assert f"{name} is an SQLite file, such as an archive or a redrive: pass another name" in error(
+            cli, typed, name, 2
+        )
+        assert Path(name).read_bytes() == before
+        Path(name).unlink()

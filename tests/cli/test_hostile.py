@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import shutil
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,8 @@ from command_line import Cli
 from conftest import TOKEN
 from raw import RawServer, response
 from upstash_workflow_dlq.cli._cells import safe, spreadsheet
+from upstash_workflow_dlq.cli._session import option_as_typed
+from upstash_workflow_dlq.emulator import Emulator, faults
 
 ATTACKS = {
     "clears the screen": "\x1b[2J\x1b[H",
@@ -151,3 +156,30 @@ def test_what_cannot_be_seen_is_written_out(text: str, shown: str) -> None:
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", " =1", "\uff1d1"])
 def test_a_formula_is_text_in_a_spreadsheet(text: str) -> None:
     assert spreadsheet(text).startswith("'")
+
+
+@pytest.mark.parametrize(
+    "value", ["plain", "a b", "bill'ing", "a\\b\u200b'", "\n\x1b[2J", "\u202ecod\xa0", "\udcff1", "-\t9"]
+)
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_value_that_is_to_be_typed_again_is_the_same_in_a_shell_and_can_be_seen(value: str, shell: str) -> None:
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip(f"there is no {shell}")
+    shown = option_as_typed("--label", value)
+    assert shown.isprintable()
+    typed = shown.replace("--label=", "--label ")
+    script = f"printf %s\\\\0 {typed}"
+    given = subprocess.run([program, "-c", script], capture_output=True, check=True).stdout  # noqa: S603
+    assert given == b"--label\0" + os.fsencode(value) + b"\0"
+
+
+def test_ids_that_remain_are_in_a_file_that_can_be_named_again(
+    cli: Cli, queue: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    queue.fail(faults.status(500), times=100, method="POST", after=1)
+    said = cli("resume", "--all", "--yes", "--save", "a\u200b.txt").err
+    assert r"go on with --from $'a\xe2\x80\x8b.txt'" in said
+    said = cli("redrive", "plan", "a\x1b.redrive", "--action", "resume", "--all").err
+    assert r"To begin: upstash-dlq redrive run $'a\x1b.redrive'" in said

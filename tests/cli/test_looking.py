@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
+import resource
+import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -269,17 +270,51 @@ class TestSummary:
 
     def test_a_picture_that_cannot_be_written_is_named(self, cli: Cli, queue: Emulator, tmp_path: Any) -> None:
         pytest.importorskip("matplotlib")
-        if not os.path.exists("/dev/full"):
-            pytest.skip("there is no /dev/full")
         (tmp_path / "b.svg").mkdir()
         folder = cli("summary", "--plot", str(tmp_path / "b.svg"))
         assert (folder.status, folder.error) == (
             2,
-            f"upstash-dlq: --plot {tmp_path}/b.svg is a folder: name a file in it",
+            f"upstash-dlq: --plot {tmp_path}/b.svg is a folder: name a file in it; nothing was sent",
         )
-        (tmp_path / "a.svg").symlink_to("/dev/full")
-        result = cli("summary", "--plot", str(tmp_path / "a.svg"))
-        assert (result.status, result.error) == (1, f"upstash-dlq: --plot {tmp_path}/a.svg: No space left on device")
+        (tmp_path / "a.svg").symlink_to("/dev/null")
+        device = cli("summary", "--plot", str(tmp_path / "a.svg"))
+        assert (device.status, device.error) == (
+            2,
+            f"upstash-dlq: --plot {tmp_path}/a.svg is no file: pass another name; nothing was sent",
+        )
+        assert queue.requests == []
+
+    @pytest.mark.parametrize("name", ["a.svg", "a.png"])
+    def test_an_old_picture_is_replaced_whole_or_not_at_all(
+        self, cli: Cli, queue: Emulator, tmp_path: Any, name: str
+    ) -> None:
+        pytest.importorskip("matplotlib")
+        path, link = tmp_path / name, tmp_path / f"link-{name}"
+        path.write_text("old")
+        path.chmod(0o640)
+        link.symlink_to(path)
+        ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, limits[1]))
+        try:
+            full = cli("summary", "--limit", "2", "--plot", str(path))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, ignored)
+        assert (full.status, full.error) == (1, f"upstash-dlq: --plot {path} cannot be written: File too large")
+        assert path.read_text() == "old"
+        assert cli("summary", "--plot", str(link)).status == 0
+        assert link.is_symlink()
+        assert (path.stat().st_size > 5000, path.stat().st_mode & 0o777) == (True, 0o640)
+        assert sorted(file.name for file in tmp_path.iterdir()) == [name, f"link-{name}"]
+
+    def test_a_new_picture_may_be_read_by_those_who_may_read_other_files(
+        self, cli: Cli, queue: Emulator, tmp_path: Any
+    ) -> None:
+        pytest.importorskip("matplotlib")
+        assert cli("summary", "--plot", str(tmp_path / "a.svg")).status == 0
+        (tmp_path / "other").touch()
+        assert (tmp_path / "a.svg").stat().st_mode == (tmp_path / "other").stat().st_mode
 
     @pytest.mark.parametrize("name", ["a.pdf", "a", "none/a.svg"])
     def test_a_picture_that_cannot_be_drawn_is_refused_before_anything_is_read(

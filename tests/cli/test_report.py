@@ -62,7 +62,7 @@ def test_an_archive_is_not_replaced_by_its_own_report(
     assert cli("archive", "sync", "a.html").status == 0
     before = Path("a.html").read_bytes()
     result = cli("report", "-o", "./a.html", "--archive", "a.html")
-    assert (result.status, "is the archive itself" in result.error) == (2, True)
+    assert (result.status, "is the same file as --archive a.html" in result.error) == (2, True)
     assert Path("a.html").read_bytes() == before
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -207,6 +209,36 @@ class TestQuestions:
             terminal.enter("y\n")
             assert terminal.ended() == 0
         assert len(queue.runs) == 59
+
+    @pytest.mark.parametrize("was_there", [True, False])
+    @pytest.mark.parametrize("what", ["removed", "moved", "replaced", "emptied"])
+    def test_an_archive_that_goes_while_it_asks_deletes_nothing(
+        self, cli: Cli, queue: Emulator, tmp_path: Path, what: str, was_there: bool
+    ) -> None:
+        path, aside = tmp_path / "a.db", tmp_path / "aside.db"
+        if was_there:
+            assert cli("archive", "sync", str(path)).status == 0
+        with Terminal("delete", "--all", "--archive", str(path), columns=200) as terminal:
+            terminal.wait_for("type 60")
+            if what == "emptied":
+                with closing(sqlite3.connect(path)) as other:
+                    other.executescript("DELETE FROM runs WHERE rowid > 50")
+            else:
+                path.rename(aside)
+            if what == "removed":
+                aside.unlink()
+            elif what == "replaced":
+                with closing(sqlite3.connect(aside)) as old, closing(sqlite3.connect(path)) as new:
+                    old.backup(new)
+            terminal.enter("60\n")
+            assert terminal.ended() == 1
+        if what == "emptied":
+            assert f"{path} has no copy of 10 runs any more; nothing was deleted" in terminal.screen
+        else:
+            assert f"{path} was moved, deleted or replaced" in terminal.screen
+            assert "; nothing was deleted" in terminal.screen
+        assert len(queue.runs) == 60
+        assert path.exists() == (what in ("replaced", "emptied"))
 
     def test_ctrl_c_at_the_question_sends_nothing(self, queue: Emulator) -> None:
         with Terminal("delete", "--all") as terminal:

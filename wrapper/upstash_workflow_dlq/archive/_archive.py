@@ -17,10 +17,10 @@ from ..triage import By, Summary
 from ._blocks import Blocks
 from ._errors import ArchiveError, NotArchivedError, explained
 from ._reading import ArchiveFilters, Selected, chunks_of, ids_of, payloads_of, rows_of
-from ._schema import open_archive
+from ._schema import is_outdated, open_archive, place_of
 from ._summary import Grouping, moment
 from ._syncing import Progress, Sync, SyncResult
-from ._writing import BATCH, Writer
+from ._writing import BATCH, Writer, origin_id
 
 __all__ = ["Archive", "Stats"]
 
@@ -70,7 +70,8 @@ class Archive:
         self.path = os.fspath(path)
         self._lock = RLock()
         self._is_closed = False
-        self._connection = open_archive(self.path, create=False)
+        self._place: tuple[int, int] | None = None
+        self._connection = self._opened(create=False)
 
     def __repr__(self) -> str:
         return f"Archive({self.path!r})"
@@ -178,8 +179,22 @@ class Archive:
             origin: the name of their queue, as in `sync`.
         """
         ids = list(dlq_ids)
-        with self._writing() as connection:
+        with self._writing(create=False) as connection:
             return Writer(connection).mark_gone(origin, ids)
+
+    def missing(self, dlq_ids: Iterable[str], *, origin: str) -> list[str]:
+        """Which of these runs have no copy in the file, for whoever is about to delete them and has waited.
+
+        Raises `ArchiveError` if it is not the file any more that was opened.
+
+        Args:
+            dlq_ids: their ids.
+            origin: the name of their queue, as in `sync`.
+        """
+        ids = list(dlq_ids)
+        with self._writing(create=False) as connection:
+            known = Writer(connection).known(origin_id(connection, origin) or 0, ids)
+        return [dlq_id for dlq_id in ids if dlq_id not in known]
 
     @contextmanager
     def _syncing(self, origin: str, filters: RunFilters, on_progress: Progress | None) -> Iterator[Sync]:
@@ -188,11 +203,12 @@ class Archive:
             yield Sync(connection, origin, is_whole=is_whole, on_progress=on_progress)
 
     @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
+    def _writing(self, *, create: bool = True) -> Iterator[sqlite3.Connection]:
         self._check_open()
         with explained(self.path):
-            connection = open_archive(self.path, create=True)
-            assert connection is not None  # noqa: S101 - it was to be made
+            connection = self._opened(create=create)
+            if connection is None:
+                raise self._absent()
             try:
                 yield connection
             finally:
@@ -350,11 +366,33 @@ class Archive:
     def _read(self, look: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock, explained(self.path):
             self._check_open()
+            if self._connection is not None and is_outdated(self._connection):
+                self._connection.close()
+                self._connection = None
             if self._connection is None:
-                self._connection = open_archive(self.path, create=False)
+                self._connection = self._opened(create=False)
             if self._connection is None:
-                raise ArchiveError(f"{self.path}: there is no such archive; `Archive.sync` makes one")
-            return look(self._connection)
+                raise self._absent()
+            try:
+                return look(self._connection)
+            finally:
+                if is_outdated(self._connection):
+                    raise ArchiveError(f"{self.path} was written to while it was read without a lock: read it again")
+
+    def _opened(self, *, create: bool) -> sqlite3.Connection | None:
+        """To the file that was opened first, and to no other that has its name by now."""
+        if self._place is not None and self._place != place_of(self.path):
+            raise ArchiveError(
+                f"{self.path} was moved, deleted or replaced while it was open: move it back, since what was written "
+                f"last may be in {self.path}-wal"
+            )
+        connection = open_archive(self.path, create=create)
+        if connection is not None and self._place is None:
+            self._place = place_of(self.path)
+        return connection
+
+    def _absent(self) -> ArchiveError:
+        return ArchiveError(f"{self.path}: there is no such archive; `Archive.sync` makes one")
 
     def _check_open(self) -> None:
         if self._is_closed:

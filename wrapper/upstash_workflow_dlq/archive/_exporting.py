@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import json
 import os
@@ -97,7 +98,9 @@ class Export:
 @contextmanager
 def aside(path: Path, remove: Callable[[Path], None]) -> Iterator[Path]:
     """A new name beside it for what is written; in place of what is there when that is done."""
-    path = path.resolve()
+    path = Path(os.path.realpath(path))
+    if path.is_symlink():
+        raise ArchiveError(f"{path}: {os.strerror(errno.ELOOP)}")
     if not path.parent.is_dir():
         raise ArchiveError(f"{path}: there is no such folder; make it first")
     if path.exists() and not (path.is_file() or path.is_dir()):

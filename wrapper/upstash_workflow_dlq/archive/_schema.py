@@ -7,8 +7,10 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 from urllib.parse import quote
 
 from ._errors import ArchiveError, explained
@@ -148,7 +150,7 @@ def open_archive(path: str, *, create: bool) -> sqlite3.Connection | None:
         if is_there and not _is_writable(place):
             if create:
                 raise ArchiveError(f"{path} cannot be written; check its permissions and those of its folder")
-            connection = _read_only(place)
+            connection = _read_only(path, place)
         else:
             connection = _connect(place, "rwc" if create else "rw")
         try:
@@ -167,11 +169,21 @@ def open_archive(path: str, *, create: bool) -> sqlite3.Connection | None:
     return connection
 
 
-def _connect(place: Path, mode: str) -> sqlite3.Connection:
+def place_of(path: str) -> tuple[int, int] | None:
+    """Which file has that name. Never by opening it: SQLite loses its locks where another descriptor is closed."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _connect(place: Path, mode: str, **options: Any) -> sqlite3.Connection:
     # As bytes: a name may be no text at all.
     uri = f"file:{quote(os.fsencode(place.absolute()))}?mode={mode}"
     # Transactions are begun and ended where they are written.
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None, check_same_thread=False)
+    options |= {"uri": True, "timeout": BUSY, "isolation_level": None, "check_same_thread": False}
+    connection: sqlite3.Connection = sqlite3.connect(uri, **options)
     try:
         # What a commit has reported is on the disk, also when the power fails.
         connection.execute("PRAGMA synchronous = FULL")
@@ -186,17 +198,45 @@ def _is_writable(place: Path) -> bool:
     return os.access(place, os.W_OK) and os.access(place.absolute().parent, os.W_OK)
 
 
-def _read_only(place: Path) -> sqlite3.Connection:
-    connection = _connect(place, "ro")
+def _read_only(path: str, place: Path) -> sqlite3.Connection:
+    before, connection = _state_of(place), None
     try:
+        connection = _connect(place, "ro")
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.OperationalError:
-        # SQLite wants to make a file beside it. Nobody else can be writing to it if there is none yet.
-        connection.close()
-        if Path(f"{place}-wal").exists():
+        return connection
+    except sqlite3.OperationalError as error:
+        if connection is not None:
+            connection.close()
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             raise
-        connection = _connect(place, "ro&immutable=1")
-    return connection
+        # SQLite wants to make a file beside it, for its locks.
+        if Path(f"{place}-wal").exists():
+            raise ArchiveError(
+                f"{path} was not closed, and its folder cannot be written, which SQLite needs to read what is in "
+                f"{path}-wal: copy both files to another folder, and read them there"
+            ) from None
+        return _connect(place, "ro&immutable=1", factory=partial(Unlocked, place, before))
+
+
+class Unlocked(sqlite3.Connection):
+    """Where SQLite can make no locks. What it reads is right if nobody has written to the file meanwhile."""
+
+    def __init__(self, place: Path, state: tuple[object, ...], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.place, self.state = place, state
+
+
+def is_outdated(connection: sqlite3.Connection) -> bool:
+    return isinstance(connection, Unlocked) and _state_of(connection.place) != connection.state
+
+
+def _state_of(place: Path) -> tuple[object, ...]:
+    """Differs once somebody writes: first beside it, then to it."""
+    try:
+        found = place.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns, Path(f"{place}-wal").exists()
 
 
 def _is_one(path: str, connection: sqlite3.Connection) -> bool:

@@ -13,7 +13,7 @@ import click
 
 from ._asking import confirm, refuse_without_an_answer
 from ._cells import are, many, plain, safe
-from ._exits import Exit, Stopped, discard_output, say
+from ._exits import Exit, Stopped, as_typed, discard_output, say
 from ._files import FILE, ORIGIN
 from ._options import FilteringCommand, dry_run, options, output, target, with_session, yes
 from ._output import as_json, emit
@@ -88,9 +88,10 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
     is_sure, only_looks, form, save = given["yes"], given["dry_run"], given["output"], given["save"]
     refuse_without_an_answer(yes=is_sure, dry_run=only_looks)
     if save is not None:
-        from ._keeping import check_place  # pathlib takes a twentieth of a start
+        from ._keeping import check_output  # pathlib takes a twentieth of a start
 
-        check_place(save, f"--save {save}")
+        inputs = {"--archive": archive, "--from": given["source"], "--token-file": session.token_file}
+        check_output("--save", save, inputs)
     with session.client() as dlq, ExitStack() as stack:
         # Of no runs: checks the overrides, and sends nothing.
         getattr(dlq, f"{verb}_many")(dlq_ids=[], **how)
@@ -105,7 +106,9 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
         found = selected(session, dlq, named, selection, wanted)
         say_what_is_left_out(found)
         if not found.ids:
-            return _nothing(verb, found, form)
+            code = _nothing(verb, found, form)
+            _mark_gone(kept, origin, {*found.missing})
+            return code
         more = None if named is not None else summary_of_same(session)
         if only_looks:
             return _look(session, verb, found, form, more)
@@ -115,11 +118,12 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
             by_count = given["everything"] or (verb == "delete" and count > 1)
             question = f"{verb.capitalize()} {many(count)} in the queue at {safe(dlq.base_url)}?"
             confirm(question, count=count, type_the_count=by_count)
+        if kept is not None:
+            _check_copies(kept, origin, found.ids)
         outcome = _act(session, dlq, verb, found.ids, how, form)
         code = _report(verb, found, outcome, form, save)
         # After the report, which must not be lost while an archive is locked.
-        if kept is not None:
-            _mark_gone(kept, origin, {*found.ids} - {*outcome.remaining})
+        _mark_gone(kept, origin, {*found.ids, *found.missing} - {*outcome.remaining})
     return code
 
 
@@ -217,14 +221,30 @@ def _leave_out_the_gone(dlq: DLQClient, outcome: Outcome) -> None:
     outcome.remaining = (*there, *rest)
 
 
-def _mark_gone(archive: Archive, origin: str, dlq_ids: set[str]) -> None:
+def _check_copies(archive: Archive, origin: str, dlq_ids: list[str]) -> None:
+    """The question may have waited for hours."""
+    from upstash_workflow_dlq.archive import ArchiveError
+
+    try:
+        missing = archive.missing(dlq_ids, origin=origin)
+    except ArchiveError as error:
+        raise Stopped(Exit.FAILED, f"{as_typed(str(error))}; nothing was deleted") from error
+    if missing:
+        message = f"{archive.path} has no copy of {many(len(missing))} any more; nothing was deleted"
+        raise Stopped(Exit.FAILED, message)
+
+
+def _mark_gone(archive: Archive | None, origin: str, dlq_ids: set[str]) -> None:
     """What the service has said is not in the queue any more. The next sync would notice, so it is no failure."""
+    if archive is None or not dlq_ids:
+        return
     from upstash_workflow_dlq.archive import ArchiveError
 
     try:
         archive.mark_gone(dlq_ids, origin=origin)
     except ArchiveError as error:
-        say(f"upstash-dlq: the next archive sync marks what is gone; it cannot be marked now: {safe(str(error))}")
+        why = safe(as_typed(str(error)))
+        say(f"upstash-dlq: the next archive sync marks what is gone; it cannot be marked now: {why}")
 
 
 def _is_midway(error: BaseException) -> bool:

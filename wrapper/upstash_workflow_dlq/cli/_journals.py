@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ import click
 from ._cells import safe
 from ._exits import Exit, Stopped, as_typed
 from ._files import about_file
-from ._session import Session
+from ._session import Session, quoted
 
 if TYPE_CHECKING:
     from upstash_workflow_dlq.redrive import Redrive
@@ -58,4 +57,4 @@ def next_command(what: str, file: str, *options: str) -> str:
     name = f"./{file}" if file.startswith("-") else file
     session = click.get_current_context().find_object(Session) if what == "run" else None
     queue = session.queue_as_typed if session else []
-    return safe(" ".join(["upstash-dlq redrive", what, shlex.quote(name), *options, *queue]))
+    return safe(" ".join(["upstash-dlq redrive", what, quoted(name), *options, *queue]))

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+
+import click
 
 from ._cells import many, safe
 from ._exits import Exit, Stopped, say
@@ -19,7 +23,7 @@ def keep(remaining: tuple[str, ...], save: str | None) -> None:
         say(f"{count}. To go on, {again}")
         return
     try:
-        write_aside(Path(save), "".join(f"{dlq_id}\n" for dlq_id in remaining))
+        write_aside(Path(save), "".join(f"{dlq_id}\n" for dlq_id in remaining).encode())
     except OSError as error:
         say(f"upstash-dlq: --save {safe(save)} cannot be written ({error.strerror}); the ids that remain:")
         for dlq_id in remaining:
@@ -29,24 +33,56 @@ def keep(remaining: tuple[str, ...], save: str | None) -> None:
         say(f"{count}; {where}: go on with {safe(option_as_typed('--from', save))}")
 
 
-def write_aside(path: Path, text: str) -> None:
-    """Whole, or not at all; behind a link, where that leads."""
-    import tempfile
+def write_aside(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Whole, or not at all; behind a link, where that leads. A file that is replaced keeps its own mode."""
+    import shutil
+    from secrets import token_hex
 
-    path = path.resolve()
-    handle, aside = tempfile.mkstemp(prefix=".upstash-dlq.", dir=path.parent)
+    path = Path(os.path.realpath(path))  # which raises nothing for links in a circle
+    aside = path.with_name(f".upstash-dlq.{token_hex(4)}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with open(aside, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            file.write(content)
+        with suppress(FileNotFoundError):
+            shutil.copymode(path, aside)
         os.replace(aside, path)
     except BaseException:
-        os.unlink(aside)
+        aside.unlink(missing_ok=True)
         raise
+
+
+def check_output(option: str, file: str, inputs: Mapping[str, str | None]) -> None:
+    """Before anything is done: the file that is replaced in the end is none that is needed.
+
+    Before SQLite opens a file, too: it loses its locks where this process closes another descriptor of that file.
+    """
+    name = f"{option} {file}"
+    if file == "-":
+        message = f"{name} is no name of a file: pass one, such as left.txt"
+        raise click.UsageError(message, click.get_current_context())
+    for other, path in inputs.items():
+        if path is not None and path != "-" and _is_same(file, path):
+            message = f"{name} is the same file as {other} {path}, or belongs to it: pass another name"
+            raise click.UsageError(message, click.get_current_context())
+    check_place(file, name)
+    with suppress(OSError), open(file, "rb") as found:  # there is none yet
+        if found.read(16) == b"SQLite format 3\0":
+            message = f"{safe(name)} is an SQLite file, such as an archive or a redrive: pass another name"
+            raise Stopped(Exit.USAGE, message)
+
+
+def _is_same(output: str, taken: str) -> bool:
+    """Or one that SQLite makes beside it. Neither may be there yet."""
+    with suppress(OSError):  # one of them is not there
+        if os.path.samefile(output, taken):
+            return True
+    there = os.path.realpath(taken)
+    return os.path.realpath(output) in {f"{there}{end}" for end in ("", "-wal", "-shm", "-journal")}
 
 
 def check_place(file: str, named: str) -> None:
     """Before anything is done. Only a file is replaced, never a device or a pipe."""
-    path = Path(file).resolve()
+    path = Path(os.path.realpath(file))
     name = safe(named)
     try:
         if path.exists() and not path.is_file():

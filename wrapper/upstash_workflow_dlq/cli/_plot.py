@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import click
 
 from ._cells import many, safe
 from ._exits import Exit, Stopped
+from ._keeping import check_output, write_aside
 from ._screen import name_of
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 MOST_GROUPS = 15
 
 
-def check(path: str) -> None:
+def check(path: str, token_file: str | None) -> None:
     """Before anything is read."""
     if Path(path).suffix.lower() not in (".svg", ".png"):
         raise click.UsageError(f"--plot {path}: the name must end in .svg or .png", click.get_current_context())
@@ -27,10 +29,7 @@ def check(path: str) -> None:
         raise Stopped(
             Exit.CONFIGURATION, '--plot needs an extra: python -m pip install "upstash-workflow-dlq[cli,plot]"'
         )
-    if Path(path).is_dir():
-        raise Stopped(Exit.USAGE, f"--plot {path} is a folder: name a file in it")
-    if not Path(path).absolute().parent.is_dir():
-        raise Stopped(Exit.USAGE, f"--plot {path}: there is no such folder")
+    check_output("--plot", path, {"--token-file": token_file})
 
 
 def draw(summary: Summary, by: str, path: str) -> None:
@@ -39,15 +38,16 @@ def draw(summary: Summary, by: str, path: str) -> None:
 
     # Letters that no font has are drawn as boxes; that is no news for stderr.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        picture = _drawn(summary, by, Path(path).suffix.lower().removeprefix("."))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            _draw(summary, by, path)
+        write_aside(Path(path), picture, mode=0o666)
     except OSError as error:
-        raise Stopped(Exit.FAILED, f"--plot {path}: {error.strerror or error}") from error
+        raise Stopped(Exit.FAILED, f"--plot {path} cannot be written: {error.strerror or error}") from error
 
 
-def _draw(summary: Summary, by: str, path: str) -> None:
+def _drawn(summary: Summary, by: str, form: str) -> bytes:
     from matplotlib.figure import Figure
 
     shown = summary.groups[:MOST_GROUPS]
@@ -69,7 +69,9 @@ def _draw(summary: Summary, by: str, path: str) -> None:
     for axes in (groups, times):
         axes.spines[["top", "right"]].set_visible(False)
     # No date: the same runs give the same file.
-    figure.savefig(path, metadata={"Date": None} if path.lower().endswith(".svg") else None)
+    picture = BytesIO()
+    figure.savefig(picture, format=form, metadata={"Date": None} if form == "svg" else None)
+    return picture.getvalue()
 
 
 def _short(text: str) -> str:

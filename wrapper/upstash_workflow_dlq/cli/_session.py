@@ -48,7 +48,20 @@ class Session:
 
 
 def option_as_typed(name: str, value: str) -> str:
-    return f"{name}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}"
+    return f"{name}{'=' if value.startswith('-') else ' '}{quoted(value)}"
+
+
+def quoted(text: str) -> str:
+    """For bash, zsh and others to take as it was; what cannot be seen is written as the bytes that it is."""
+    if text.isprintable():
+        return shlex.quote(text)
+    return f"$'{''.join(map(_quoted, text))}'"
+
+
+def _quoted(letter: str) -> str:
+    if letter in "\\'":
+        return f"\\{letter}"
+    return letter if letter.isprintable() else "".join(f"\\x{byte:02x}" for byte in os.fsencode(letter))
 
 
 def is_terminal(stream: Any) -> bool:

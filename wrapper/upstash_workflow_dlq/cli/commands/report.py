@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import click
 from .._cells import many, safe
 from .._exits import Exit, Stopped, say
 from .._files import FILE
-from .._keeping import check_place, write_aside
+from .._keeping import check_output, write_aside
 from .._numbers import LIMIT
 from .._options import FilteringCommand, filters, retention, with_session
 from .._screen import progress
@@ -76,9 +76,7 @@ def command(
         page = Path(path) / "report.html" if os.path.isdir(path) else "report.html"
         message = f"-o {path} is no page: pass a name that ends in .html, such as {page}"
         raise click.UsageError(message, click.get_current_context())
-    check_place(path, f"-o {path}")
-    if archive is not None and _is_same(path, archive):
-        raise click.UsageError(f"-o {path} is the archive itself: name another file", click.get_current_context())
+    check_output("-o", path, {"--archive": archive, "--token-file": session.token_file})
     from upstash_workflow_dlq.report import render
 
     with _runs(session, selection, archive) as runs, progress(session, "Reading") as advance:
@@ -94,16 +92,10 @@ def command(
         rows = {} if limit is None else {"rows": None if limit == "all" else limit}
         page = render(counted(), title=title, retention=retention, bodies=not no_bodies, **rows)
     try:
-        write_aside(Path(path), page)
+        write_aside(Path(path), page.encode())
     except OSError as error:
         raise Stopped(Exit.FAILED, f"-o {path} cannot be written: {error.strerror or error}") from error
     say(f"{many(count, 'failed run')} in {safe(path)}.")
-
-
-def _is_same(path: str, archive: str) -> bool:
-    with suppress(OSError):  # one of them is not there
-        return os.path.samefile(path, archive)
-    return False
 
 
 @contextmanager

@@ -68,7 +68,7 @@ def look(
     if plot is not None:
         from .._plot import check
 
-        check(plot)
+        check(plot, session.token_file)
     with source as there:
         reading = there.reading(selection, by, retention)
     show(session, reading, output, SCREENFUL, asked=limit, more="")
