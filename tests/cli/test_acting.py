@@ -178,6 +178,17 @@ class TestBadNights:
         assert cli("resume", "--from", str(left), "--yes").status == 0
         assert sorted(run.dlq_id for run in queue.started) == sorted(IDS)
 
+    def test_what_remains_may_replace_the_ids_that_were_read(self, cli: Cli, queue: Emulator, tmp_path: Path) -> None:
+        left = tmp_path / "left.txt"
+        left.write_text("\n".join(IDS))
+        queue.fail(faults.status(500), times=100, method="POST", after=1)
+        command = ("resume", "--from", str(left), "--save", str(left), "--yes")
+        assert cli(*command).status == 3
+        assert len(left.read_text().split()) == 10
+        queue._plan._planned.clear()
+        assert cli(*command).status == 0
+        assert sorted(run.dlq_id for run in queue.started) == sorted(IDS)
+
     def test_a_lost_answer_is_in_doubt_and_going_on_starts_nothing_twice(
         self, cli: Cli, queue: Emulator, tmp_path: Path
     ) -> None:

@@ -232,7 +232,6 @@ class TestOneFileTwice:
     @pytest.mark.parametrize(
         ("typed", "pair"),
         [
-            ("delete --yes --save wrong --from ./wrong", "--save wrong is the same file as --from ./wrong"),
             (
                 "resume --all --yes --save wrong --token-file wrong",
                 "--save wrong is the same file as --token-file wrong",

@@ -90,8 +90,8 @@ def _run(session: Session, verb: str, given: dict[str, Any]) -> int:
     if save is not None:
         from ._keeping import check_output  # pathlib takes a twentieth of a start
 
-        inputs = {"--archive": archive, "--from": given["source"], "--token-file": session.token_file}
-        check_output("--save", save, inputs)
+        # The file of --from may be replaced: its ids are read by then, and those that remain are some of them.
+        check_output("--save", save, {"--archive": archive, "--token-file": session.token_file})
     with session.client() as dlq, ExitStack() as stack:
         # Of no runs: checks the overrides, and sends nothing.
         getattr(dlq, f"{verb}_many")(dlq_ids=[], **how)
