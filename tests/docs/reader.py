@@ -127,7 +127,7 @@ class Reader:
             program, *arguments = shlex.split(command.command)
             assert program == "upstash-dlq"
             with Terminal(*arguments, columns=110, lines=80) as terminal:
-                terminal.answer_until_ended("[y/N]", "y\n")
+                terminal.answer_until_ended("[y/N]: ", "y\n")
                 self._compare(command, command.printed, self._steady(terminal.screen))
 
     def _run_shell(self, block: Block) -> None:
@@ -177,7 +177,7 @@ class Reader:
         commands = re.sub(r"^datasette (\w+)\.db$", r"datasette \1.db --get /\1/failed_runs.json", commands, flags=re.M)
         script = f"{commands}\nenv -0 > exported"
         with Terminal(command=("bash", "-euo", "pipefail", "-c", script), columns=110, lines=80) as terminal:
-            status = terminal.answer_until_ended("[y/N]", "y\n")
+            status = terminal.answer_until_ended("[y/N]: ", "y\n")
             assert status == 0, f"{name_of(self.page)}, line {line}: status {status}\n{terminal.screen}"
         for pair in Path("exported").read_text("utf-8").split("\0"):
             name, _, value = pair.partition("=")
