@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import pkgutil
+import signal
 import ssl
 import sys
 import threading
@@ -26,6 +27,10 @@ from upstash_workflow_dlq._base_client import BaseClient
 from upstash_workflow_dlq.emulator import Emulator
 
 ROOT = Path(__file__).parent.parent
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So it is for what a script runs in its background, and for all that this starts: nothing could be interrupted.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TOKEN = "t0ken"
 Connect = Callable[..., AnyClient]
