@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import shlex
@@ -213,8 +214,6 @@ class Reader:
 
 class Hook(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        import json
-
         text = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"]
         self.send_response(200 if "failed runs match" in text else 400)
         self.end_headers()

@@ -51,17 +51,15 @@ def test_what_is_run_elsewhere_is_looked_for_there(kind: str) -> None:
 
 
 def test_what_is_installed_and_which_sessions_are_run_is_seen_to_elsewhere() -> None:
-    lines = [
-        line for page in PAGES for block in blocks(page) if block.kind == "sh" for line in block.content.split("\n")
-    ]
+    shell = [block.content for page in PAGES for block in blocks(page) if block.kind == "sh"]
+    lines = [line for content in shell for line in content.splitlines()]
     noxfile = (ROOT / "noxfile.py").read_text("utf-8")
     sessions = {found[1] for line in lines if (found := NOX.match(line))}
     assert sessions == {"demo", "tests", "contract"}
     assert all(re.search(rf"^def {session}\(", noxfile, re.MULTILINE) for session in sessions)
     extras = {name for line in lines for found in re.findall(r'"\.\[(.*)\]"', line) for name in found.split(",")}
-    assert (
-        extras <= tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"].keys()
-    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert extras <= project["optional-dependencies"].keys()
     assert {line for line in lines if re.search(r"\bvenv\b|pip install \"", line)} == set(lines_that_install())
 
 
